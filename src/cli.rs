@@ -1,0 +1,58 @@
+//! The command line: one file for each command, shared arguments, exit codes.
+//!
+//! Exit status: 0 done, 1 failed, 2 wrong usage.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod config;
+mod detect;
+mod doctor;
+mod eval;
+mod model;
+mod replay;
+mod serve;
+mod shared;
+
+pub use shared::SharedArguments;
+
+/// Keeps card numbers and other spoken secrets out of call recordings, live.
+#[derive(Debug, Parser)]
+#[command(name = "hushgate", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Replay(replay::Arguments),
+    Eval(eval::Arguments),
+    Detect(detect::Arguments),
+    Model(model::Arguments),
+    Config(config::Arguments),
+    Doctor(doctor::Arguments),
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Replay(arguments) => replay::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+        Command::Detect(arguments) => detect::run(arguments),
+        Command::Model(arguments) => model::run(arguments),
+        Command::Config(arguments) => config::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            shared::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Arguments and output that several commands share.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::{Config, Overrides};
+use crate::policy::Profile;
+
+/// Arguments of every command that listens to calls.
+#[derive(Debug, Clone, Args)]
+pub struct SharedArguments {
+    /// Configuration file (TOML).
+    #[arg(long, value_name = "FILE", env = "HUSHGATE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Policy file (TOML): what is hidden, on which legs, how.
+    #[arg(long, value_name = "FILE", env = "HUSHGATE_POLICY")]
+    pub policy: Option<PathBuf>,
+    /// How eager to hide: strict, balanced or lenient.
+    #[arg(long, value_name = "NAME", env = "HUSHGATE_PROFILE", value_parser = parse_profile)]
+    pub profile: Option<Profile>,
+    /// Speech model: a name from `hushgate model list` or a ggml whisper file.
+    #[arg(long, value_name = "NAME|PATH", env = "HUSHGATE_MODEL")]
+    pub model: Option<String>,
+    /// Seconds between hearing a sample and releasing it.
+    #[arg(long, value_name = "SECONDS", env = "HUSHGATE_HOLD")]
+    pub hold: Option<f64>,
+    /// Recogniser threads.
+    #[arg(long, value_name = "COUNT", env = "HUSHGATE_WORKERS")]
+    pub workers: Option<usize>,
+    /// Print machine-readable JSON on standard output.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl SharedArguments {
+    /// The configuration these arguments, the environment and the files amount to.
+    pub fn resolve(&self) -> anyhow::Result<Config> {
+        Config::load(
+            self.config.as_deref(),
+            Overrides {
+                policy: self.policy.clone(),
+                profile: self.profile,
+                model: self.model.clone(),
+                hold_seconds: self.hold,
+                workers: self.workers,
+                ..Overrides::default()
+            },
+        )
+        .map_err(anyhow::Error::from)
+    }
+}
+
+fn parse_profile(text: &str) -> Result<Profile, String> {
+    match text {
+        "strict" => Ok(Profile::Strict),
+        "balanced" => Ok(Profile::Balanced),
+        "lenient" => Ok(Profile::Lenient),
+        _ => Err("expected strict, balanced or lenient".into()),
+    }
+}
+
+/// Prints an error and its causes on one line of standard error.
+pub(super) fn print_error(error: &anyhow::Error) {
+    // Nothing is left to be done when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+}

@@ -1,0 +1,1 @@
+//! The shell: owns every task, queue and clock, and drives sessions.

@@ -1,0 +1,1 @@
+//! Speech models: the list, installing, importing from CTranslate2, checking ggml files.

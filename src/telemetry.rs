@@ -1,0 +1,99 @@
+//! What happens in a call, as data: events, and the names of the metrics made from them.
+//!
+//! **Architecture invariant:** an event never carries a spoken value, only where, which kind and why.
+
+use serde::Serialize;
+
+use crate::audio::{MediaTime, Span};
+use crate::call::Leg;
+
+/// Why a stretch could not be examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCause {
+    /// The recogniser returned an error.
+    RecogniserError,
+    /// The recogniser panicked; its worker was replaced.
+    RecogniserPanic,
+    /// No answer within the worker's time limit; its worker was given up.
+    RecogniserStuck,
+    /// No worker could take the window.
+    Overload,
+    /// What the recogniser wrote cannot be trusted (a loop, or more tokens than fit the time).
+    Unintelligible,
+    /// The call ended and the drain deadline passed first.
+    DrainDeadline,
+}
+
+/// One fact about a call, in media time. Past tense: it has happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Samples left as fill, or were left out, because they were or may have been sensitive.
+    Hidden {
+        /// Whose audio.
+        leg: Leg,
+        /// What was hidden, pads included.
+        #[serde(flatten)]
+        span: Span,
+        /// The kind of data, in snake case.
+        kind: String,
+        /// The evidence, in words, without a value.
+        reason: String,
+        /// The rule that asked for it.
+        rule: String,
+        /// How sure the detector was, 0 to 1.
+        confidence: f32,
+        /// Whether the recorder was stopped (`pause`) rather than given fill (`blank`).
+        paused: bool,
+    },
+    /// Samples were due before they were examined; they left as fill.
+    Late {
+        /// Whose audio.
+        leg: Leg,
+        /// What was filled.
+        #[serde(flatten)]
+        span: Span,
+    },
+    /// Samples could not be examined; they left as fill.
+    Failed {
+        /// Whose audio.
+        leg: Leg,
+        /// What was filled.
+        #[serde(flatten)]
+        span: Span,
+        /// Why.
+        cause: FailureCause,
+    },
+    /// The detector began to expect sensitive digits.
+    Armed {
+        /// What was asked for.
+        kind: String,
+        /// When the question ended.
+        at: MediaTime,
+    },
+    /// The expectation ended: answered, moved on, or timed out.
+    Disarmed {
+        /// What had been asked for.
+        kind: String,
+        /// When.
+        at: MediaTime,
+    },
+    /// Words that left audible, masked where they were not.
+    Transcribed {
+        /// Who spoke.
+        leg: Leg,
+        /// From the first word to the last.
+        #[serde(flatten)]
+        span: Span,
+        /// The words; what was hidden reads `[pan]`, `[cvv]` and so on.
+        text: String,
+    },
+    /// Packets that came after their place on the timeline had been examined were dropped.
+    PacketsDropped {
+        /// Whose audio.
+        leg: Leg,
+        /// How many samples.
+        samples: u64,
+    },
+}
