@@ -192,7 +192,7 @@ fn legs_are_padded_to_the_longer() {
     assert_eq!((call.channels(), call.remaining()), (2, 3));
     assert_eq!(call.read(2).unwrap(), [[1, 0], [0, -32_124]]);
     assert_eq!(call.read(2).unwrap(), [[0], [32_124]]);
-    assert_eq!(call.read(2).unwrap(), [[], []]);
+    assert!(call.read(2).unwrap().iter().all(Vec::is_empty));
     let error = CallFile::open_legs(&path("a.wav"), &path("fast.wav"))
         .unwrap_err()
         .to_string();
