@@ -2,13 +2,13 @@
 //!
 //! **Architecture invariant:** an event never carries a spoken value, only where, which kind and why.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 
 /// Why a stretch could not be examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCause {
     /// The recogniser returned an error.
@@ -23,6 +23,16 @@ pub enum FailureCause {
     Unintelligible,
     /// The call ended and the drain deadline passed first.
     DrainDeadline,
+}
+
+/// A word that left audible, or the mask of what did not, with its time on the call's clock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MaskedWord {
+    /// When it is spoken.
+    #[serde(flatten)]
+    pub span: Span,
+    /// The word, or a mask such as `[pan]`.
+    pub text: String,
 }
 
 /// One fact about a call, in media time. Past tense: it has happened.
@@ -88,6 +98,8 @@ pub enum Event {
         span: Span,
         /// The words; what was hidden reads `[pan]`, `[cvv]` and so on.
         text: String,
+        /// The same words one by one, each with its time; may be empty when only the whole is timed.
+        words: Vec<MaskedWord>,
     },
     /// Packets that came after their place on the timeline had been examined were dropped.
     PacketsDropped {
