@@ -67,6 +67,10 @@ pub struct Tally {
 pub trait Adapter: Send {
     /// What the messages so far came to.
     fn tally(&self) -> Tally;
+    /// The platform's id of the stream once it has started, which only one connection may use at once.
+    fn stream(&self) -> Option<&str> {
+        None
+    }
 
     /// Takes a text message; arrivals are appended in order.
     fn handle_text(&mut self, text: &str, arrivals: &mut Vec<Arrival>)

@@ -81,14 +81,6 @@ impl TwilioAdapter {
         }
     }
 
-    /// The stream's id once it has started.
-    pub fn stream(&self) -> Option<&str> {
-        match &self.state {
-            State::Streaming { stream } => Some(stream),
-            State::AwaitConnected | State::AwaitStart | State::Stopped => None,
-        }
-    }
-
     fn leg(&self, track: Track) -> Leg {
         match (track, self.outbound) {
             (Track::Outbound, Leg::Customer) | (Track::Inbound, Leg::Agent | Leg::Mixed) => {
@@ -292,6 +284,13 @@ impl TwilioAdapter {
 impl Adapter for TwilioAdapter {
     fn tally(&self) -> Tally {
         self.tally
+    }
+
+    fn stream(&self) -> Option<&str> {
+        match &self.state {
+            State::Streaming { stream } => Some(stream),
+            State::AwaitConnected | State::AwaitStart | State::Stopped => None,
+        }
     }
 
     fn handle_text(
