@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -208,11 +209,7 @@ async fn serve(
 ) {
     // Small messages that are due now: waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<_>| {
-        request.extensions_mut().insert(connection.clone());
-        let request = request.map(axum::body::Body::new);
-        tower_service::Service::call(&mut router.clone(), request)
-    });
+    let service = TowerToHyperService::new(router.layer(axum::Extension(connection)));
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(shared.settings.limits.request_header)
