@@ -148,10 +148,11 @@ impl Playback {
             .chain([self.stop()]);
         let begun = Instant::now();
         for (at, text) in messages {
-            if self.speed == Speed::Realtime {
-                sleep_until(begun + Duration::from_micros(at.micros())).await;
-            }
-            send(&mut socket, text)
+            let due = match self.speed {
+                Speed::Realtime => begun + Duration::from_micros(at.micros()),
+                Speed::Max => begun,
+            };
+            send(&mut socket, due, text)
                 .await
                 .map_err(|problem| PlayError::Cut {
                     at: played,
@@ -253,18 +254,31 @@ async fn connect(url: &str) -> Result<Socket, PlayError> {
     }
 }
 
-/// Sends a message, unless the gateway has closed.
-async fn send(socket: &mut Socket, text: String) -> Result<(), String> {
-    tokio::select! {
-        biased;
-        sent = socket.send(Message::text(text)) => match sent {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let closed = wait_for_close(socket).await;
-                Err(closed.code.map_or(error.to_string(), |code| format!("{code} {}", closed.reason)))
-            }
-        },
+/// Waits until a message is due, and sends it unless the gateway has closed.
+async fn send(socket: &mut Socket, due: Instant, text: String) -> Result<(), String> {
+    loop {
+        tokio::select! {
+            biased;
+            message = socket.next() => match message {
+                // Control frames are answered by the library.
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(frame.map_or_else(
+                        || "closed without a reason".to_owned(),
+                        |frame| format!("{} {}", u16::from(frame.code), frame.reason),
+                    ));
+                }
+                Some(Ok(_)) => return Err("it sent data, which breaks a one-way stream".into()),
+                Some(Err(error)) => return Err(error.to_string()),
+                None => return Err("the connection was lost".into()),
+            },
+            () = sleep_until(due) => break,
+        }
     }
+    socket
+        .send(Message::text(text))
+        .await
+        .map_err(|error| error.to_string())
 }
 
 async fn wait_for_close(socket: &mut Socket) -> Closed {

@@ -43,7 +43,7 @@ pub trait TapeFactory: Send + Sync {
 
 /// Records into a folder: `CALL.wav` and `CALL.json`.
 #[derive(Debug, Clone)]
-pub struct Folder(pub PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl TapeFactory for Folder {
     fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
