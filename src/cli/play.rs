@@ -119,7 +119,13 @@ fn call_of(file: &Path) -> anyhow::Result<CallId> {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     let id: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
         .take(CallId::LONGEST)
         .collect();
     CallId::new(&id).map_err(|_| anyhow::anyhow!("{}: is not a file", file.display()))
@@ -130,8 +136,7 @@ fn progress_bar(playback: &Playback) -> ProgressBar {
     let template = "{prefix} {wide_bar} {pos}/{len} s";
     ProgressBar::new(seconds)
         .with_style(
-            ProgressStyle::with_template(template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
         )
         .with_prefix(playback.call.to_string())
 }

@@ -83,7 +83,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     if arguments.supervised {
         process::end_with_parent().context("cannot follow the supervisor")?;
-        return serve(config, settings, supervise::inherited_listener()?, &arguments);
+        return serve(
+            config,
+            settings,
+            supervise::inherited_listener()?,
+            &arguments,
+        );
     }
     let listener = TcpListener::bind(config.listen)
         .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -101,7 +106,9 @@ fn supervised(listener: TcpListener) -> anyhow::Result<ExitCode> {
         .build()?;
     let status = runtime.block_on(supervise::supervise(listener, || {
         let mut command = std::process::Command::new(&program);
-        command.args(std::env::args_os().skip(1)).arg("--supervised");
+        command
+            .args(std::env::args_os().skip(1))
+            .arg("--supervised");
         command
     }))?;
     Ok(match status.code() {

@@ -63,10 +63,18 @@ fn parse_profile(text: &str) -> Result<Profile, String> {
     }
 }
 
+/// Loads the model and starts the recogniser's workers.
+pub(super) fn open_engine(_config: &Config) -> anyhow::Result<crate::gateway::serve::NoEngine> {
+    anyhow::bail!("no engine yet")
+}
+
 /// Writes text to standard output; a reader that has gone is no error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         outcome => Ok(outcome?),
     }

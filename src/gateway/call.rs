@@ -229,12 +229,7 @@ impl Driver {
         self.pacer.due(end, now)
     }
 
-    fn take_answer(
-        &mut self,
-        window: WindowId,
-        deadline: Instant,
-        outcome: Outcome,
-    ) -> Progress {
+    fn take_answer(&mut self, window: WindowId, deadline: Instant, outcome: Outcome) -> Progress {
         self.outstanding = self.outstanding.saturating_sub(1);
         self.work.failures += u64::from(outcome.is_err());
         self.work.late_answers += u64::from(Instant::now() > deadline);
@@ -291,7 +286,9 @@ fn log_event(event: &Event) {
             rule,
             paused,
             ..
-        } => tracing::info!(%leg, from = %span.start, to = %span.end, kind, rule, paused, "hid audio"),
+        } => {
+            tracing::info!(%leg, from = %span.start, to = %span.end, kind, rule, paused, "hid audio")
+        }
         Event::Late { leg, span } => {
             tracing::warn!(%leg, from = %span.start, to = %span.end, "filled audio: not examined in time");
         }

@@ -30,7 +30,9 @@ impl fmt::Display for LogFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The filter is malformed.
-    #[error("{variable}: {problem}; expected a level such as `info`, or `hushgate::gateway=debug,info`")]
+    #[error(
+        "{variable}: {problem}; expected a level such as `info`, or `hushgate::gateway=debug,info`"
+    )]
     Filter {
         /// Which variable.
         variable: &'static str,

@@ -103,7 +103,14 @@ pub(super) async fn run(
         if end.normal && malformed == 0 {
             tracing::info!(why, ignored, repeated, "the stream ended");
         } else {
-            tracing::warn!(why, close, malformed, ignored, repeated, "the stream ended badly");
+            tracing::warn!(
+                why,
+                close,
+                malformed,
+                ignored,
+                repeated,
+                "the stream ended badly"
+            );
         }
     });
 
@@ -271,10 +278,7 @@ impl Reader {
             inputs: queue,
         };
         // A task of its own, so that its panic ends this call and no other.
-        let task = self
-            .shared
-            .tasks
-            .spawn(call.run().instrument(span.clone()));
+        let task = self.shared.tasks.spawn(call.run().instrument(span.clone()));
         self.live = Some(Live {
             inputs,
             task,

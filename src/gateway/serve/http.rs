@@ -157,7 +157,12 @@ async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, &'static str> {
         return Err("max_calls are active");
     }
     let mut engine = shared.engine.clone();
-    match timeout(shared.settings.limits.engine, engine.wait_for(Option::is_some)).await {
+    match timeout(
+        shared.settings.limits.engine,
+        engine.wait_for(Option::is_some),
+    )
+    .await
+    {
         Ok(Ok(engine)) => engine.clone().ok_or("the model is not loaded"),
         Ok(Err(_)) | Err(_) => Err("the model is not loaded"),
     }
