@@ -14,6 +14,7 @@ mod model;
 mod replay;
 mod serve;
 mod shared;
+mod timeline;
 
 pub use shared::SharedArguments;
 
