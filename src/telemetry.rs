@@ -25,14 +25,17 @@ pub enum FailureCause {
     DrainDeadline,
 }
 
-/// A word that left audible, or the mask of what did not, with its time on the call's clock.
+/// A word of the transcript that may be kept, or the mask of a hidden stretch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MaskedWord {
     /// When it is spoken.
     #[serde(flatten)]
     pub span: Span,
-    /// The word, or a mask such as `[pan]`.
+    /// The word, or the mask.
     pub text: String,
+    /// Whether this is a mask.
+    #[serde(skip)]
+    pub masked: bool,
 }
 
 /// One fact about a call, in media time. Past tense: it has happened.
@@ -98,7 +101,7 @@ pub enum Event {
         span: Span,
         /// The words; what was hidden reads `[pan]`, `[cvv]` and so on.
         text: String,
-        /// The same words one by one, each with its time; may be empty when only the whole is timed.
+        /// The same word by word.
         words: Vec<MaskedWord>,
     },
     /// Packets that came after their place on the timeline had been examined were dropped.
