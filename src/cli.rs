@@ -15,6 +15,7 @@ mod play;
 mod replay;
 mod serve;
 mod shared;
+mod timeline;
 
 pub use shared::SharedArguments;
 

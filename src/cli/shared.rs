@@ -54,6 +54,16 @@ impl SharedArguments {
     }
 }
 
+/// What listens to calls, by the configuration's model.
+pub(super) fn recognisers(
+    config: &Config,
+) -> anyhow::Result<std::sync::Arc<dyn crate::engine::RecogniserFactory>> {
+    anyhow::bail!(
+        "model {}: this build has no speech recognition",
+        config.model
+    )
+}
+
 fn parse_profile(text: &str) -> Result<Profile, String> {
     match text {
         "strict" => Ok(Profile::Strict),

@@ -198,6 +198,7 @@ fn the_transcript_keeps_word_times() {
         words: vec![MaskedWord {
             span: span(300, 500),
             text: "[pan]".into(),
+            masked: true,
         }],
     }]);
     assert_eq!(report.transcript[0].words[0].start, 0.3);
