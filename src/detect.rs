@@ -94,3 +94,48 @@ pub fn find(
 ) -> Vec<Finding> {
     Vec::new()
 }
+
+/// Whether a written word has a digit or is a number word, so that it may carry part of a value.
+pub fn may_be_number(text: &str) -> bool {
+    const NUMBER_WORDS: [&str; 30] = [
+        "zero",
+        "oh",
+        "o",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "double",
+        "triple",
+        "treble",
+        "hundred",
+        "thousand",
+        "nought",
+        "niner",
+        "naught",
+    ];
+    if text.bytes().any(|byte| byte.is_ascii_digit()) {
+        return true;
+    }
+    text.split(|letter: char| !letter.is_alphanumeric())
+        .any(|part| {
+            let part = part.to_lowercase();
+            NUMBER_WORDS.contains(&part.as_str())
+                || (part.ends_with("ty") && part.len() >= 5 && part.len() <= 7)
+        })
+}

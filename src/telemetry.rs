@@ -25,6 +25,19 @@ pub enum FailureCause {
     DrainDeadline,
 }
 
+/// A word of the transcript that may be kept, or the mask of a hidden stretch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MaskedWord {
+    /// When it is spoken.
+    #[serde(flatten)]
+    pub span: Span,
+    /// The word, or the mask.
+    pub text: String,
+    /// Whether this is a mask.
+    #[serde(skip)]
+    pub masked: bool,
+}
+
 /// One fact about a call, in media time. Past tense: it has happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -88,6 +101,8 @@ pub enum Event {
         span: Span,
         /// The words; what was hidden reads `[pan]`, `[cvv]` and so on.
         text: String,
+        /// The same word by word.
+        words: Vec<MaskedWord>,
     },
     /// Packets that came after their place on the timeline had been examined were dropped.
     PacketsDropped {
