@@ -73,11 +73,6 @@ fn parse_profile(text: &str) -> Result<Profile, String> {
     }
 }
 
-/// Loads the model and starts the recogniser's workers.
-pub(super) fn open_engine(_config: &Config) -> anyhow::Result<crate::gateway::serve::NoEngine> {
-    anyhow::bail!("no engine yet")
-}
-
 /// Writes text to standard output; a reader that has gone is no error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();

@@ -155,16 +155,19 @@ async fn hang_up(live: Live, end: &End) {
     }
 }
 
+/// Closes the connection, or answers the peer's closing.
 async fn close(socket: &mut WebSocket, end: &End, shared: &Shared) {
-    let Some(code) = end.close else { return };
-    let frame = Message::Close(Some(CloseFrame {
-        code,
-        reason: end.why.into(),
-    }));
     let closing = async {
-        if socket.send(frame).await.is_ok() {
-            until_closed(socket).await;
+        if let Some(code) = end.close {
+            let frame = CloseFrame {
+                code,
+                reason: end.why.into(),
+            };
+            if socket.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
         }
+        until_closed(socket).await;
     };
     // A peer that does not answer is cut off.
     let _ = timeout(shared.settings.limits.close, closing).await;
