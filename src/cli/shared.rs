@@ -2,10 +2,13 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use crate::config::{Config, Overrides};
+use crate::engine::RecogniserFactory;
+use crate::engine::whisper::{WhisperFactory, WhisperSettings};
 use crate::policy::Profile;
 
 /// Arguments of every command that listens to calls.
@@ -54,14 +57,11 @@ impl SharedArguments {
     }
 }
 
-/// What listens to calls, by the configuration's model.
-pub(super) fn recognisers(
-    config: &Config,
-) -> anyhow::Result<std::sync::Arc<dyn crate::engine::RecogniserFactory>> {
-    anyhow::bail!(
-        "model {}: this build has no speech recognition",
-        config.model
-    )
+/// What listens to calls, by the configuration's model; reads the model, which takes a second or so.
+pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
+    let file = crate::model::resolve(&config.model)?;
+    let factory = WhisperFactory::load(&file, WhisperSettings::default())?;
+    Ok(Arc::new(factory))
 }
 
 fn parse_profile(text: &str) -> Result<Profile, String> {

@@ -111,7 +111,8 @@ async fn paced_call_that_cannot_be_recorded_is_closed() {
     assert_eq!(client.close_code().await, Some(1_011));
     eventually(Duration::from_secs(5), || {
         let log = watch_log().text();
-        log.contains("the call is not recorded any further error=no space").then_some(())
+        log.contains("the call is not recorded any further error=no space")
+            .then_some(())
     })
     .await;
 }

@@ -41,7 +41,9 @@ async fn paced_panic_in_one_call_ends_only_that_call() {
     .await;
     let url = gateway.url();
     let bad = tokio::spawn(async move {
-        playback("bad", sound(3, 8_000), sound(4, 8_000)).play(&url, |_| {}).await
+        playback("bad", sound(3, 8_000), sound(4, 8_000))
+            .play(&url, |_| {})
+            .await
     });
     let ended = bad.await.unwrap();
     assert!(ended.is_err() || ended.is_ok_and(|closed| closed.code == Some(1_011)));
@@ -59,11 +61,15 @@ async fn paced_hanging_disk_of_one_call_holds_up_no_other() {
     .await;
     let url = gateway.url();
     let hanging = tokio::spawn(async move {
-        playback("hangs", sound(3, 4_000), sound(4, 4_000)).play(&url, |_| {}).await
+        playback("hangs", sound(3, 4_000), sound(4, 4_000))
+            .play(&url, |_| {})
+            .await
     });
     assert_call_goes_well(&gateway, "good").await;
     // The platform is not made to wait for the disk either.
-    let closed = tokio::time::timeout(Duration::from_secs(10), hanging).await.unwrap();
+    let closed = tokio::time::timeout(Duration::from_secs(10), hanging)
+        .await
+        .unwrap();
     assert_eq!(closed.unwrap().unwrap().code, Some(1_000));
 }
 
