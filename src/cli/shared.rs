@@ -52,7 +52,7 @@ impl SharedArguments {
     }
 }
 
-fn parse_profile(text: &str) -> Result<Profile, String> {
+pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
     match text {
         "strict" => Ok(Profile::Strict),
         "balanced" => Ok(Profile::Balanced),

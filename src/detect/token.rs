@@ -38,6 +38,8 @@ pub enum Form {
         digits: Sensitive<Vec<u8>>,
         /// How they were meant.
         sense: Sense,
+        /// For each digit the index of the word it came from; as long as `digits`.
+        sources: Vec<usize>,
     },
     /// A single letter, spelled ("B", "bravo"); upper case.
     Letter(char),
