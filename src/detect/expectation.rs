@@ -145,7 +145,7 @@ fn questions<'m, 'p>(
             && !spoke_between(conversation, last.answering, last.from, mention.span.start)
         {
             last.parts.push(mention);
-            last.from = mention.span.end - EARLY_ANSWER;
+            last.from = answer_from(mention, false);
             last.own_words.end = mention.words.end;
             last.until = next_question(mentions, index);
             continue;
@@ -153,11 +153,7 @@ fn questions<'m, 'p>(
         questions.push(Question {
             answering,
             asker: mention.leg,
-            from: if announced || mention.leg == Leg::Mixed {
-                mention.span.end
-            } else {
-                mention.span.end - EARLY_ANSWER
-            },
+            from: answer_from(mention, announced),
             announced,
             parts: vec![mention],
             until: next_question(mentions, index),
@@ -165,6 +161,17 @@ fn questions<'m, 'p>(
         });
     }
     questions
+}
+
+/// From when on what is heard on the answering leg may be the answer.
+fn answer_from(mention: &Mention<'_>, announced: bool) -> MediaTime {
+    /// What may follow a question in its sentence: "please", "on the card".
+    const POLITE_END: MediaTime = MediaTime::from_millis(1_600);
+    match mention.leg {
+        _ if announced => mention.span.end,
+        Leg::Mixed => mention.sentence_end.min(mention.span.end + POLITE_END),
+        Leg::Agent | Leg::Customer => mention.span.end - EARLY_ANSWER,
+    }
 }
 
 /// When the same speaker asks for something else.
@@ -204,9 +211,11 @@ struct Progress {
     debris: usize,
     month: bool,
     begun: bool,
+    refused: bool,
     spoken: usize,
     talk: usize,
     last_digit: MediaTime,
+    last_word: MediaTime,
     deadline: MediaTime,
 }
 
@@ -266,7 +275,7 @@ impl Progress {
 fn row(topic: &Topic<'_>) -> Option<&'static Detector> {
     match topic {
         Topic::Sensitive(row) => Some(row),
-        Topic::Custom(_) | Topic::Benign(_) | Topic::LastFour => None,
+        Topic::Custom(_) | Topic::Benign(_) | Topic::Allowed(_) | Topic::LastFour => None,
         Topic::Card => detector(&Kind::PAN),
     }
 }
@@ -287,9 +296,11 @@ fn follow(
         debris: 0,
         month: false,
         begun: false,
+        refused: false,
         spoken: 0,
         talk: 0,
         last_digit: question.from,
+        last_word: question.from,
         deadline: question.from + wait,
     };
     let latest = question.from + LONGEST_WAIT;
@@ -357,6 +368,12 @@ fn follow(
         None if complete && question.parts.len() == progress.part + 1 => progress.last_digit,
         None => progress.deadline.min(question.until),
     };
+    // What was announced and then not said, was not announced.
+    let dropped = question.announced
+        && !progress.begun
+        && progress.spoken > 0
+        && heard_until >= progress.last_word + COMPLETE_PAUSE;
+    let end = if dropped { progress.last_word } else { end };
     let open = end > heard_until;
     emit(conversation, question, &progress, end, open, policy, windows);
 }
@@ -410,6 +427,7 @@ fn answering_item(
             }
         }
         Form::Word | Form::Number { .. } => {
+            progress.last_word = item.span.end;
             progress.talk += item.words.len();
             progress.spoken += item.words.len();
             if words_answer {
@@ -427,6 +445,7 @@ fn answering_item(
                 match talk::act(track.text_of(sentence)) {
                     Act::Stall => progress.deadline = progress.deadline.max(item.span.end + wait).min(latest),
                     Act::Refuse if !question.announced && progress.begun => return Step::MovedOn,
+                    Act::Refuse => progress.refused = true,
                     _ => {}
                 }
             }
@@ -482,11 +501,11 @@ fn asking_item(
         Act::Receive => {
             let short = row(&part.topic).is_some_and(|row| row.longest <= 8);
             let received = completeness >= Completeness::Enough || (short && answered);
-            (received && !more_parts).then_some(item.span.start)
+            ((received && !more_parts) || progress.refused).then_some(item.span.start)
         }
         Act::ReadBack => (progress.begun || progress.spoken >= 2).then_some(item.span.start),
         Act::Refuse | Act::Talk => {
-            (answered && (sentence.len() >= 4 || completeness >= Completeness::Enough)).then_some(item.span.start)
+            (answered && (progress.refused || sentence.len() >= 4 || completeness >= Completeness::Enough)).then_some(item.span.start)
         }
     }
 }
@@ -538,8 +557,13 @@ fn emit(
         return;
     }
     let count = progress.digits.len() + progress.debris;
-    // An announcement that nothing followed was only a mention.
-    if question.announced && !open && count == 0 {
+    // An announcement that no digits followed was only a mention, unless so few words did that they may
+    // be misheard digits.
+    let misheard = question.announced
+        && row(&part.topic).is_some_and(|row| row.longest <= 4)
+        && (2..=4).contains(&progress.spoken)
+        && !progress.refused;
+    if question.announced && !open && count == 0 && !misheard {
         return;
     }
     let check = row(&part.topic).and_then(|row| (row.check)(&progress.digits));

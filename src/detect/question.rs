@@ -29,6 +29,8 @@ pub(super) enum Topic<'p> {
     Card,
     /// A harmless kind of number.
     Benign(&'static Benign),
+    /// A known kind that the policy does not look for.
+    Allowed(&'static Detector),
     /// The last four digits of an account number, which the policy lets be heard.
     LastFour,
 }
@@ -40,14 +42,14 @@ impl Topic<'_> {
             Topic::Sensitive(detector) => Some(detector.kind.clone()),
             Topic::Custom(custom) => Some(custom.kind.clone()),
             Topic::Card => Some(Kind::PAN),
-            Topic::Benign(_) | Topic::LastFour => None,
+            Topic::Benign(_) | Topic::Allowed(_) | Topic::LastFour => None,
         }
     }
 
     /// How reports call it.
     pub(super) fn spoken_as(&self) -> &str {
         match self {
-            Topic::Sensitive(detector) => detector.spoken_as,
+            Topic::Sensitive(detector) | Topic::Allowed(detector) => detector.spoken_as,
             Topic::Custom(custom) => custom.kind.name(),
             Topic::Card => "a card",
             Topic::Benign(benign) => benign.spoken_as,
@@ -84,6 +86,8 @@ pub(super) struct Mention<'p> {
     pub(super) role: Role,
     /// Whether only the last four digits are meant.
     pub(super) last_four: bool,
+    /// When the sentence it is in ends, as far as it was heard.
+    pub(super) sentence_end: MediaTime,
     /// When the sentence it is in begins.
     pub(super) sentence_start: MediaTime,
 }
@@ -170,6 +174,14 @@ pub(super) fn mentions<'p>(conversation: &Conversation<'_>, policy: &'p Policy) 
                 _ => kept.push(mention),
             }
         }
+        // "the card security code" names the code, not the card.
+        for index in (1..kept.len()).rev() {
+            let part = kept[index].2.kind().is_some_and(|kind| kind != Kind::PAN);
+            let card = kept[index - 1].2.kind() == Some(Kind::PAN);
+            if part && card && kept[index - 1].0.end == kept[index].0.start {
+                kept.remove(index - 1);
+            }
+        }
         let mut own: Vec<Mention<'p>> = Vec::with_capacity(kept.len());
         for (index, (words, _, topic)) in kept.iter().enumerate() {
             let next = kept.get(index + 1).map_or(usize::MAX, |next| next.0.start);
@@ -186,7 +198,7 @@ pub(super) fn mentions<'p>(conversation: &Conversation<'_>, policy: &'p Policy) 
 fn stronger(new: &(Range<usize>, usize, Topic<'_>), old: &(Range<usize>, usize, Topic<'_>)) -> bool {
     let weight = |mention: &(Range<usize>, usize, Topic<'_>)| {
         let class = match mention.2 {
-            Topic::Sensitive(_) | Topic::Custom(_) => 2,
+            Topic::Sensitive(_) | Topic::Allowed(_) | Topic::Custom(_) => 2,
             Topic::Benign(_) | Topic::LastFour => 1,
             Topic::Card => 0,
         };
@@ -204,9 +216,8 @@ fn named_in<'p>(track: &Track<'_>, policy: &'p Policy) -> Vec<(Range<usize>, usi
         }
     };
     for (detector, phrases) in DETECTORS.iter().zip(PHRASES.iter()) {
-        if policy.enabled(&detector.kind) {
-            collect(phrases, Topic::Sensitive(detector));
-        }
+        let wanted = policy.enabled(&detector.kind);
+        collect(phrases, if wanted { Topic::Sensitive(detector) } else { Topic::Allowed(detector) });
     }
     for custom in policy.custom_kinds() {
         collect(&custom.context, Topic::Custom(custom));
@@ -257,7 +268,10 @@ fn understand<'p>(
         last_four = false;
     }
     let clause = format!("{before} # {after}");
-    let role = if topic.kind() == Some(Kind::PAN) && last_four && number_follows {
+    let asks_openly = question_mark || direct_question(before);
+    let role = if track.leg == Leg::Mixed && asks_openly && !DENIED.is_match(whole) {
+        Role::Asked
+    } else if topic.kind() == Some(Kind::PAN) && last_four && number_follows {
         Role::Announced
     } else if DENIED.is_match(whole) && !(number_follows && COPULA.is_match(following)) {
         Role::Denied
@@ -297,10 +311,11 @@ fn understand<'p>(
     Mention {
         leg: track.leg,
         span: track.span_of(words.clone()),
-        words,
+        words: words.clone(),
         topic,
         role,
         last_four,
+        sentence_end: track.span_of(words.start..last_sentence.end.max(words.end).min(around.end)).end,
         sentence_start: track.words.get(start).map_or(MediaTime::ZERO, |word| word.span.start),
     }
 }

@@ -35,7 +35,7 @@ static STALL: LazyLock<Regex> = LazyLock::new(|| {
         r"(?:let me|lemme|ill|i will|i ll|i need to|i have to|ive got to|im going to|im gonna|gonna|going to|i gotta) (?:just |quickly |go |have to )*(?:get|grab|find|look|see|check|pull|dig|fetch|reach|go|put|open|grasp|locate|read it|turn)",
         r"(?:my|the|her|his) (?:wallet|purse|bag|handbag|glasses|pocket|car|jacket|desk|kitchen|coat|husband|wife)",
         r"(?:looking|searching) for|getting (?:it|my|the)|trying to (?:find|read|see)|where (?:is|did) (?:it|i|my)|here (?:it is|we go)|wait a",
-        r"take your time|no rush|no hurry|whenever youre ready|when youre ready|no problem|no worries|of course",
+        r"take your time|no rush|no hurry|whenever youre ready|when youre ready",
     ])
 });
 static REFUSE: LazyLock<Regex> = LazyLock::new(|| {
@@ -79,7 +79,7 @@ static RECEIVE: LazyLock<Regex> = LazyLock::new(|| {
 });
 static ENCOURAGE: LazyLock<Regex> = LazyLock::new(|| {
     phrases(&[
-        r"okay|ok|kay|yes|yeah|yep|yup|uh huh|uhhuh|mm hm|mmhm|mhm|mm hmm|mm|hmm|hm|uh|um|sure|right|alright|all right|all|good|and|then|so|please|go ahead|now|correct|no|oh|well|absolutely|certainly|of course|definitely|fine|sir|maam|sounds good|i see|the|it|is|its|thats|that",
+        r"okay|ok|kay|yes|yeah|yep|yup|uh huh|uhhuh|mm hm|mmhm|mhm|mm hmm|mm|hmm|hm|uh|um|sure|right|alright|all right|all|good|and|then|so|please|go ahead|now|correct|no|oh|well|absolutely|certainly|of course|no problem|no worries|definitely|fine|sir|maam|sounds good|i see|the|it|is|its|thats|that",
     ])
 });
 /// Words that only talk has; digits are hardly misheard as them.
@@ -144,7 +144,7 @@ pub(super) static STALL_NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
         r"(?:last|first|next|final|middle|other|remaining|the|a|all|those|these|only) (?:two|three|four|five|six|eight|nine|ten|2|3|4|5|6|8|9|10|twelve|fifteen|sixteen) (?:digits?|number|letters?|ones|characters?|on|of)",
         r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|nineteen|1|2|3|4|5|6|7|8|9|10|12|13|14|15|16|17|19) (?:digits?|number|letters|characters|months?|years?|days?|hours?|minutes?|weeks?|dollars|cents|people|times|cards|items)",
         r"(?:last|first|next|final|middle|remaining) (?:two|three|four|five|six|eight|2|3|4|5|6|8)",
-        r"twenty four (?:seven|hours|hour)|24 ?7|nine one one",
+        r"twenty four (?:seven|hours|hour)|24 ?7",
     ])
 });
 

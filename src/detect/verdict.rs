@@ -138,6 +138,7 @@ fn judge(
         Context::Harmless(mention) => {
             let longest = match &mention.topic {
                 Topic::Benign(benign) => benign.longest,
+                Topic::Allowed(row) => row.longest.min(12),
                 Topic::LastFour => 6,
                 Topic::Sensitive(_) | Topic::Custom(_) | Topic::Card => 0,
             };
@@ -233,7 +234,7 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
         (Topic::Card, _) => (4, 25),
         (Topic::Sensitive(row), _) => (row.shortest.min(4), row.longest + 6),
         (Topic::Custom(custom), _) => (custom.digits().max(2), custom.digits() + 4),
-        (Topic::Benign(_) | Topic::LastFour, _) => return None,
+        (Topic::Benign(_) | Topic::Allowed(_) | Topic::LastFour, _) => return None,
     };
     // Amounts, dates and counts are what they say, unless the number itself was just announced or asked for.
     let just_now = mention.role != Role::Named && age <= MediaTime::from_millis(8_000);
@@ -253,7 +254,7 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
                 .filter(|checksum| checksum.holds(&run.digits))
                 .map(checks::Checksum::name),
         ),
-        Topic::Card | Topic::Benign(_) | Topic::LastFour => (kind, None),
+        Topic::Card | Topic::Benign(_) | Topic::Allowed(_) | Topic::LastFour => (kind, None),
     };
     let verb = match mention.role {
         Role::Asked => "was asked for",

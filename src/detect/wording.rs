@@ -65,7 +65,7 @@ pub(crate) fn normalise_phrase(phrase: &str) -> String {
 /// Replaces the word from `start` by the keyword it is a misspelling of.
 fn repair(text: &mut String, start: usize) {
     let word = &text[start..];
-    if word.len() < 6 || !word.is_ascii() {
+    if word.len() < 5 || !word.is_ascii() {
         return;
     }
     let keyword = KEYWORDS

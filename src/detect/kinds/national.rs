@@ -8,11 +8,21 @@ use super::{Answer, Detector, unchecked};
 pub(super) fn detectors() -> Vec<Detector> {
     vec![
         Detector {
+            kind: Kind::SIN,
+            spoken_as: "the social insurance number",
+            wording: &[r"(?:(?:your|my|the) )?social insurance(?: number| no)?", r"(?:your|my|the) sin|sin number|s i n number"],
+            joined_wording: &[],
+            shortest: 9,
+            longest: 9,
+            answer: Answer::Digits,
+            check: |digits| (digits.len() == 9 && checks::luhn(digits)).then_some("Luhn"),
+        },
+        Detector {
             kind: Kind::SSN,
             spoken_as: "the social security number",
             wording: &[
-                r"(?:social|special|so shall|sociable|soul|source|show show) (?:security|secure|scary|scurry|securing|secured)(?: number| digits?| card number)?",
-                r"social (?:\w+ )?(?:number|digits?)",
+                r"(?:(?:your|my|the|full|whole|his|her|of) )?(?:social|special|so shall|sociable|soul|source|show show) (?:security|secure|scary|scurry|securing|secured)(?: number| digits?| card number)?",
+                r"(?:(?:your|my|the|full|whole|his|her|of) )?social (?:\w+ )?(?:number|digits?)",
                 r"(?:your|my|the|full|whole|his|her|of|of your|of my) social",
                 r"ssn|s s n|ssan",
                 r"tax ?payer (?:id|identification)(?: number)?",
@@ -45,16 +55,6 @@ pub(super) fn detectors() -> Vec<Detector> {
             longest: 6,
             answer: Answer::Mixed,
             check: unchecked,
-        },
-        Detector {
-            kind: Kind::SIN,
-            spoken_as: "the social insurance number",
-            wording: &[r"social insurance(?: number| no)?", r"(?:your|my|the) sin|sin number|s i n number"],
-            joined_wording: &[],
-            shortest: 9,
-            longest: 9,
-            answer: Answer::Digits,
-            check: |digits| (digits.len() == 9 && checks::luhn(digits)).then_some("Luhn"),
         },
         Detector {
             kind: Kind::TFN,

@@ -40,8 +40,8 @@ fn slow_groups_with_encouragement() {
 fn the_answer_comes_after_a_stall() {
     check(&[
         "agent 5.0: {Can you read me the number on the front of the card?}",
-        "customer 9.0: yeah {hold on, let me get my wallet out of my purse}",
-        "agent 16.0: {Take your time.}",
+        "customer 11.0: yeah {hold on, let me get my wallet out of my purse}",
+        "agent 18.0: {Take your time.}",
         "customer 24.0: okay [four two four two four two four two four two four two four two four two]",
         "agent: {Thank you so much for that, I will process the payment now.}",
         "customer: {Sounds good, I will wait for the email then.}",
@@ -142,7 +142,7 @@ fn a_number_read_back_is_hidden_on_the_agent_leg() {
     check(&[
         "agent 5.0: {What's the security code?}",
         "customer: [three nine one]",
-        "agent: so that's [three nine one], thank you",
+        "agent: so that's [three nine one] thank you",
     ]);
 }
 
