@@ -3,6 +3,7 @@
 //! **Architecture invariants:** a pure function of the words heard so far, whatever order their
 //! windows were transcribed in; no clock, no audio, and no value in any output.
 
+pub mod numbers;
 pub mod token;
 
 use std::fmt;
