@@ -17,7 +17,7 @@ mod conversation;
 mod evidence;
 mod expectation;
 mod kinds;
-mod numbers;
+pub mod numbers;
 mod question;
 mod run;
 mod talk;

@@ -36,10 +36,11 @@ pub enum Form {
     Number {
         /// The digits, values 0 to 9.
         digits: Sensitive<Vec<u8>>,
+        /// For each digit the index of the source word it was read from: as long as `digits`, never
+        /// decreasing, within the token's `words`. Carries no value, only positions.
+        sources: Vec<usize>,
         /// How they were meant.
         sense: Sense,
-        /// For each digit the index of the word it came from; as long as `digits`.
-        sources: Vec<usize>,
     },
     /// A single letter, spelled ("B", "bravo"); upper case.
     Letter(char),
