@@ -37,7 +37,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let policy = policy(&arguments)?;
     let (name, mut source): (String, Box<dyn Read>) = match &arguments.file {
         Some(path) if path.as_os_str() != "-" => {
-            let file = File::open(path).with_context(|| format!("{}: cannot be opened", path.display()))?;
+            let file = File::open(path)
+                .with_context(|| format!("{}: cannot be opened", path.display()))?;
             (path.display().to_string(), Box::new(file))
         }
         _ => ("standard input".into(), Box::new(std::io::stdin().lock())),
@@ -46,8 +47,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     source
         .read_to_end(&mut bytes)
         .with_context(|| format!("{name}: cannot be read"))?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|error| anyhow::anyhow!("{name}: expected UTF-8 text; byte {} is not", error.valid_up_to()))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        anyhow::anyhow!(
+            "{name}: expected UTF-8 text; byte {} is not",
+            error.valid_up_to()
+        )
+    })?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     for finding in find_in_text(text, &policy) {
         serde_json::to_writer(&mut out, &finding)?;

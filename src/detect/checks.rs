@@ -46,7 +46,7 @@ impl Checksum {
 }
 
 /// The Luhn formula (ISO/IEC 7812-1, annex B). False for fewer than two digits.
-pub fn luhn(digits: &[u8]) -> bool {
+pub(super) fn luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
         .rev()
@@ -69,7 +69,7 @@ fn prefix(digits: &[u8], count: usize) -> u32 {
 }
 
 /// Whether a card network issues numbers of this prefix and length (ranges published by the networks).
-pub fn card_network(digits: &[u8]) -> Option<&'static str> {
+pub(super) fn card_network(digits: &[u8]) -> Option<&'static str> {
     let length = digits.len();
     let (two, three, four, six) = (
         prefix(digits, 2),
@@ -83,12 +83,16 @@ pub fn card_network(digits: &[u8]) -> Option<&'static str> {
         2 if length == 16 && (2200..=2204).contains(&four) => Some("Mir"),
         5 if length == 16 && (51..=55).contains(&two) => Some("Mastercard"),
         3 if length == 15 && matches!(two, 34 | 37) => Some("American Express"),
-        3 if (14..=19).contains(&length) && (matches!(two, 36 | 38 | 39) || (300..=305).contains(&three)) => {
+        3 if (14..=19).contains(&length)
+            && (matches!(two, 36 | 38 | 39) || (300..=305).contains(&three)) =>
+        {
             Some("Diners Club")
         }
         3 if (16..=19).contains(&length) && (3528..=3589).contains(&four) => Some("JCB"),
         6 if (16..=19).contains(&length)
-            && (four == 6011 || (644..=659).contains(&three) || (622_126..=622_925).contains(&six)) =>
+            && (four == 6011
+                || (644..=659).contains(&three)
+                || (622_126..=622_925).contains(&six)) =>
         {
             Some("Discover")
         }
@@ -102,7 +106,7 @@ pub fn card_network(digits: &[u8]) -> Option<&'static str> {
 
 /// Where in a longer string a card number hides: the network of the first stretch of 13 to 19 digits,
 /// preferring 16 and 15, that is of a network's range and satisfies Luhn.
-pub fn card_within(digits: &[u8]) -> Option<&'static str> {
+pub(super) fn card_within(digits: &[u8]) -> Option<&'static str> {
     [16, 15, 19, 14, 13, 18, 17].into_iter().find_map(|length| {
         digits
             .windows(length)
@@ -111,7 +115,7 @@ pub fn card_within(digits: &[u8]) -> Option<&'static str> {
 }
 
 /// The rules of the US Social Security Administration: area not 000, 666 or 9xx, group not 00, serial not 0000.
-pub fn social_security(digits: &[u8]) -> bool {
+pub(super) fn social_security(digits: &[u8]) -> bool {
     let area = prefix(digits, 3);
     digits.len() == 9
         && !matches!(area, 0 | 666 | 900..)
@@ -120,7 +124,7 @@ pub fn social_security(digits: &[u8]) -> bool {
 }
 
 /// ABA routing numbers: nine digits, weights 3, 7, 1.
-pub fn aba_routing(digits: &[u8]) -> bool {
+pub(super) fn aba_routing(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
         .zip([3, 7, 1].into_iter().cycle())
@@ -130,7 +134,7 @@ pub fn aba_routing(digits: &[u8]) -> bool {
 }
 
 /// Australian tax file numbers: nine digits.
-pub fn tax_file_number(digits: &[u8]) -> bool {
+pub(super) fn tax_file_number(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
         .zip([1, 4, 3, 7, 5, 8, 6, 9, 10])
@@ -140,7 +144,7 @@ pub fn tax_file_number(digits: &[u8]) -> bool {
 }
 
 /// British NHS numbers: ten digits, the last one the check.
-pub fn nhs(digits: &[u8]) -> bool {
+pub(super) fn nhs(digits: &[u8]) -> bool {
     let Some((&check, front)) = digits.split_last() else {
         return false;
     };
@@ -163,19 +167,23 @@ fn dihedral(a: u8, b: u8) -> u8 {
 }
 
 /// The Verhoeff check (J. Verhoeff, Error Detecting Decimal Codes, 1969).
-pub fn verhoeff(digits: &[u8]) -> bool {
+pub(super) fn verhoeff(digits: &[u8]) -> bool {
     const PERMUTATION: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
-    let check = digits.iter().rev().enumerate().fold(0, |check, (place, &digit)| {
-        let permuted = (0..place % 8).fold(digit, |digit, _| {
-            PERMUTATION.get(usize::from(digit)).copied().unwrap_or(0)
+    let check = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .fold(0, |check, (place, &digit)| {
+            let permuted = (0..place % 8).fold(digit, |digit, _| {
+                PERMUTATION.get(usize::from(digit)).copied().unwrap_or(0)
+            });
+            dihedral(check, permuted)
         });
-        dihedral(check, permuted)
-    });
     digits.len() > 1 && check == 0
 }
 
 /// IBAN check (ISO 7064 MOD 97-10) on letters and digits in order.
-pub fn iban(symbols: &[char]) -> bool {
+pub(super) fn iban(symbols: &[char]) -> bool {
     if !(15..=34).contains(&symbols.len())
         || !symbols[..2].iter().all(char::is_ascii_alphabetic)
         || !symbols[2..4].iter().all(char::is_ascii_digit)

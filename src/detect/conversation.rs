@@ -105,22 +105,43 @@ impl<'a> Track<'a> {
 
     /// The normalised text of some words.
     pub(super) fn text_of(&self, words: Range<usize>) -> &str {
-        let start = self.starts.get(words.start).copied().unwrap_or(self.text.len());
-        let end = self.starts.get(words.end).copied().unwrap_or(self.text.len());
-        self.text.get(start..end.max(start)).unwrap_or_default().trim()
+        let start = self
+            .starts
+            .get(words.start)
+            .copied()
+            .unwrap_or(self.text.len());
+        let end = self
+            .starts
+            .get(words.end)
+            .copied()
+            .unwrap_or(self.text.len());
+        self.text
+            .get(start..end.max(start))
+            .unwrap_or_default()
+            .trim()
     }
 
     /// The words that a stretch of `text` touches.
     pub(super) fn words_at(&self, bytes: Range<usize>) -> Range<usize> {
-        let first = self.starts.partition_point(|start| *start <= bytes.start).saturating_sub(1);
+        let first = self
+            .starts
+            .partition_point(|start| *start <= bytes.start)
+            .saturating_sub(1);
         let end = self.starts.partition_point(|start| *start < bytes.end);
         first..end.max(first + 1)
     }
 
     /// From the first of some words to the last.
     pub(super) fn span_of(&self, words: Range<usize>) -> Span {
-        let start = self.words.get(words.start).map_or(MediaTime::ZERO, |word| word.span.start);
-        let end = self.words[words].iter().map(|word| word.span.end).max().unwrap_or(start);
+        let start = self
+            .words
+            .get(words.start)
+            .map_or(MediaTime::ZERO, |word| word.span.start);
+        let end = self.words[words]
+            .iter()
+            .map(|word| word.span.end)
+            .max()
+            .unwrap_or(start);
         Span::new(start, end)
     }
 
@@ -169,7 +190,11 @@ impl<'a> Conversation<'a> {
         let mut tracks = Vec::new();
         let mut items = Vec::with_capacity(words.len());
         for leg in [Leg::Agent, Leg::Customer, Leg::Mixed] {
-            let own: Vec<Heard<'a>> = words.iter().filter(|word| word.leg == leg).copied().collect();
+            let own: Vec<Heard<'a>> = words
+                .iter()
+                .filter(|word| word.leg == leg)
+                .copied()
+                .collect();
             if own.is_empty() {
                 continue;
             }
@@ -214,9 +239,11 @@ impl Item {
     /// Its digits, if it is a number that may be data.
     pub(super) fn digits(&self) -> Option<(&[u8], Sense, &[usize])> {
         match &self.form {
-            Form::Number { digits, sense, sources } if !self.wordy => {
-                Some((digits.expose().as_slice(), *sense, sources.as_slice()))
-            }
+            Form::Number {
+                digits,
+                sense,
+                sources,
+            } if !self.wordy => Some((digits.expose().as_slice(), *sense, sources.as_slice())),
             _ => None,
         }
     }

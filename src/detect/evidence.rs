@@ -2,10 +2,21 @@
 
 /// "16 digits".
 pub(super) fn count(digits: usize) -> String {
-    if digits == 1 { "1 digit".into() } else { format!("{digits} digits") }
+    if digits == 1 {
+        "1 digit".into()
+    } else {
+        format!("{digits} digits")
+    }
 }
 
 /// "Luhn holds".
 pub(super) fn holds(check: &str) -> String {
-    format!("{check} {}", if check.starts_with("the area") { "hold" } else { "holds" })
+    format!(
+        "{check} {}",
+        if check.starts_with("the area") {
+            "hold"
+        } else {
+            "holds"
+        }
+    )
 }

@@ -3,6 +3,9 @@
 //! **Architecture invariant:** an expected answer is hidden from its first sound, and ahead of what was
 //! heard, until it is complete, the conversation has plainly moved on, or a time-out.
 
+mod audible;
+mod progress;
+
 use std::ops::Range;
 
 use crate::audio::{MediaTime, Span};
@@ -15,6 +18,9 @@ use super::question::{Mention, Role, Topic};
 use super::talk::{self, Act};
 use super::token::{Form, Sense};
 use super::{Finding, Kind, evidence};
+
+use audible::audible_talk;
+use progress::{Completeness, Progress};
 
 /// Questions of one speaker closer than this are asked together and answered together.
 const TOGETHER: MediaTime = MediaTime::from_millis(2_500);
@@ -30,8 +36,6 @@ const UNSURE_PAUSE: MediaTime = MediaTime::from_millis(3_500);
 const LONGEST_WAIT: MediaTime = MediaTime::from_millis(120_000);
 /// What is announced follows within this time.
 const ANNOUNCED_WAIT: MediaTime = MediaTime::from_millis(5_000);
-/// Kept hidden around the digits when talk beside them is let through.
-const TALK_MARGIN: MediaTime = MediaTime::from_millis(500);
 /// Talk before any digit, in words, after which no answer is expected any more.
 const TALK_BEFORE: usize = 14;
 /// Talk after the first digits, in words, after which no further digits are expected.
@@ -135,7 +139,11 @@ fn questions<'m, 'p>(
             Role::Announced => true,
             Role::Named | Role::Denied => continue,
         };
-        let answering = if announced { mention.leg } else { answering_leg(mention.leg) };
+        let answering = if announced {
+            mention.leg
+        } else {
+            answering_leg(mention.leg)
+        };
         // Asked in one breath, answered in one: the last part's end starts the answer.
         if let Some(last) = questions.last_mut()
             && last.asker == mention.leg
@@ -187,12 +195,21 @@ fn next_question(mentions: &[Mention<'_>], index: usize) -> MediaTime {
                 && next.span.start > this.span.end + MediaTime::from_millis(1_000)
         })
         .map_or(MediaTime::MAX, |next| {
-            if next.topic.kind().is_some() { next.span.end - EARLY_ANSWER } else { next.sentence_start.max(this.span.end) }
+            if next.topic.kind().is_some() {
+                next.span.end - EARLY_ANSWER
+            } else {
+                next.sentence_start.max(this.span.end)
+            }
         })
 }
 
 /// Whether a leg said more than an acknowledgement between two times.
-fn spoke_between(conversation: &Conversation<'_>, leg: Leg, from: MediaTime, until: MediaTime) -> bool {
+fn spoke_between(
+    conversation: &Conversation<'_>,
+    leg: Leg,
+    from: MediaTime,
+    until: MediaTime,
+) -> bool {
     let items = &conversation.items[conversation.first_from(from)..];
     items
         .iter()
@@ -201,75 +218,6 @@ fn spoke_between(conversation: &Conversation<'_>, leg: Leg, from: MediaTime, unt
             conversation.tracks[item.track].leg == leg
                 && matches!(item.form, Form::Number { .. } | Form::Debris)
         })
-}
-
-/// What is known of an answer while it is followed.
-struct Progress {
-    part: usize,
-    start: MediaTime,
-    digits: Vec<u8>,
-    debris: usize,
-    month: bool,
-    begun: bool,
-    refused: bool,
-    spoken: usize,
-    talk: usize,
-    last_digit: MediaTime,
-    last_word: MediaTime,
-    deadline: MediaTime,
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.digits);
-    }
-}
-
-/// How complete an answer is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Completeness {
-    Open,
-    /// Enough digits, but more may come.
-    Enough,
-    /// All that such a number has.
-    Full,
-}
-
-impl Progress {
-    fn completeness(&self, part: &Mention<'_>) -> Completeness {
-        let count = self.digits.len() + self.debris;
-        let Some(row) = row(&part.topic) else {
-            return match &part.topic {
-                Topic::Custom(custom) if count >= custom.digits() && custom.digits() > 0 => Completeness::Full,
-                _ => Completeness::Open,
-            };
-        };
-        if part.last_four {
-            return if count >= 4 { Completeness::Full } else { Completeness::Open };
-        }
-        match row.answer {
-            Answer::Words => Completeness::Open,
-            Answer::Date if self.month && count >= 2 => Completeness::Full,
-            Answer::Date if count >= 4 => Completeness::Full,
-            Answer::Date | Answer::Mixed if count >= row.shortest => Completeness::Enough,
-            Answer::Date | Answer::Mixed => Completeness::Open,
-            Answer::Digits if row.kind == Kind::PAN => {
-                let luhn = super::checks::card_within(&self.digits).is_some();
-                if luhn || count >= 16 {
-                    Completeness::Full
-                } else if count >= row.shortest {
-                    Completeness::Enough
-                } else {
-                    Completeness::Open
-                }
-            }
-            Answer::Digits if count >= row.longest || (count >= row.shortest && row.longest - row.shortest <= 1) => {
-                Completeness::Full
-            }
-            Answer::Digits if count >= row.shortest => Completeness::Enough,
-            Answer::Digits => Completeness::Open,
-        }
-    }
 }
 
 fn row(topic: &Topic<'_>) -> Option<&'static Detector> {
@@ -288,7 +236,11 @@ fn follow(
     policy: &Policy,
     windows: &mut Vec<Window>,
 ) {
-    let wait = if question.announced { ANNOUNCED_WAIT } else { patience(policy.profile) };
+    let wait = if question.announced {
+        ANNOUNCED_WAIT
+    } else {
+        patience(policy.profile)
+    };
     let mut progress = Progress {
         part: 0,
         start: question.from,
@@ -326,10 +278,17 @@ fn follow(
                 Completeness::Enough => pause >= UNSURE_PAUSE,
                 Completeness::Open => false,
             };
-        if item.span.start > progress.deadline || complete_by_pause {
-            if !advance(conversation, question, &mut progress, complete_by_pause, policy, windows) {
-                return;
-            }
+        if (item.span.start > progress.deadline || complete_by_pause)
+            && !advance(
+                conversation,
+                question,
+                &mut progress,
+                complete_by_pause,
+                policy,
+                windows,
+            )
+        {
+            return;
         }
         let leg = conversation.tracks[item.track].leg;
         if leg == question.answering {
@@ -340,15 +299,21 @@ fn follow(
                         return;
                     }
                     // The item that showed the first answer to be complete may begin the next.
-                    let _ = answering_item(conversation, question, &mut progress, item, wait, latest);
+                    let _ =
+                        answering_item(conversation, question, &mut progress, item, wait, latest);
                 }
                 Step::MovedOn => {
-                    end = Some(answer_end(&progress).max(if progress.begun { progress.start } else { item.span.start }));
+                    end = Some(answer_end(&progress).max(if progress.begun {
+                        progress.start
+                    } else {
+                        item.span.start
+                    }));
                     break;
                 }
             }
         } else if leg == question.asker
-            && let Some(moved) = asking_item(conversation, question, &mut progress, item, latest, wait)
+            && let Some(moved) =
+                asking_item(conversation, question, &mut progress, item, latest, wait)
         {
             end = Some(moved.max(answer_end(&progress)));
             break;
@@ -375,11 +340,23 @@ fn follow(
         && heard_until >= progress.last_word + COMPLETE_PAUSE;
     let end = if dropped { progress.last_word } else { end };
     let open = end > heard_until;
-    emit(conversation, question, &progress, end, open, policy, windows);
+    emit(
+        conversation,
+        question,
+        &progress,
+        end,
+        open,
+        policy,
+        windows,
+    );
 }
 
 fn answer_end(progress: &Progress) -> MediaTime {
-    if progress.begun { progress.last_digit } else { progress.start }
+    if progress.begun {
+        progress.last_digit
+    } else {
+        progress.start
+    }
 }
 
 enum Step {
@@ -443,7 +420,9 @@ fn answering_item(
             let sentence = track.sentence(item.words.start);
             if sentence.start == item.words.start {
                 match talk::act(track.text_of(sentence)) {
-                    Act::Stall => progress.deadline = progress.deadline.max(item.span.end + wait).min(latest),
+                    Act::Stall => {
+                        progress.deadline = progress.deadline.max(item.span.end + wait).min(latest)
+                    }
                     Act::Refuse if !question.announced && progress.begun => return Step::MovedOn,
                     Act::Refuse => progress.refused = true,
                     _ => {}
@@ -460,10 +439,7 @@ fn answering_item(
                 return Step::MovedOn;
             }
         }
-        Form::Debris
-        | Form::Filler
-        | Form::Acknowledgement
-        | Form::Correction => {}
+        Form::Debris | Form::Filler | Form::Acknowledgement | Form::Correction => {}
     }
     Step::Continue
 }
@@ -504,9 +480,9 @@ fn asking_item(
             ((received && !more_parts) || progress.refused).then_some(item.span.start)
         }
         Act::ReadBack => (progress.begun || progress.spoken >= 2).then_some(item.span.start),
-        Act::Refuse | Act::Talk => {
-            (answered && (progress.refused || sentence.len() >= 4 || completeness >= Completeness::Enough)).then_some(item.span.start)
-        }
+        Act::Refuse | Act::Talk => (answered
+            && (progress.refused || sentence.len() >= 4 || completeness >= Completeness::Enough))
+            .then_some(item.span.start),
     }
 }
 
@@ -519,8 +495,20 @@ fn advance(
     policy: &Policy,
     windows: &mut Vec<Window>,
 ) -> bool {
-    let end = if complete { progress.last_digit } else { progress.deadline };
-    emit(conversation, question, progress, end, false, policy, windows);
+    let end = if complete {
+        progress.last_digit
+    } else {
+        progress.deadline
+    };
+    emit(
+        conversation,
+        question,
+        progress,
+        end,
+        false,
+        policy,
+        windows,
+    );
     if !complete || progress.part + 1 >= question.parts.len() {
         return false;
     }
@@ -575,19 +563,31 @@ fn emit(
         (_, Completeness::Open, 0) => 0.6,
         (_, Completeness::Open, _) => 0.8,
     };
-    let verb = if question.announced { "announced" } else { "asked for" };
-    let mut reason = if count == 0 {
-        format!("an answer is expected after {} was {verb}", part.topic.spoken_as())
+    let verb = if question.announced {
+        "announced"
     } else {
-        format!("{} after {} was {verb}", evidence::count(count), part.topic.spoken_as())
+        "asked for"
+    };
+    let mut reason = if count == 0 {
+        format!(
+            "an answer is expected after {} was {verb}",
+            part.topic.spoken_as()
+        )
+    } else {
+        format!(
+            "{} after {} was {verb}",
+            evidence::count(count),
+            part.topic.spoken_as()
+        )
     };
     if let Some(check) = check {
         reason.push_str(&format!("; {}", evidence::holds(check)));
     }
-    let audible = if policy.profile == Profile::Strict {
+    let any_words = row(&part.topic).is_some_and(|row| row.answer == Answer::Words);
+    let audible = if policy.profile == Profile::Strict || any_words {
         Vec::new()
     } else {
-        audible_talk(conversation, question, part, span)
+        audible_talk(conversation, question.answering, span)
     };
     windows.push(Window {
         leg: question.answering,
@@ -598,76 +598,14 @@ fn emit(
             leg: question.answering,
             span,
             kind,
-            rule: if question.announced { "announced" } else { "asked_answer" },
+            rule: if question.announced {
+                "announced"
+            } else {
+                "asked_answer"
+            },
             reason,
             confidence,
         },
         audible,
     });
-}
-
-/// Talk of the answering party that is plainly no answer: "hold on, let me get my wallet".
-fn audible_talk(
-    conversation: &Conversation<'_>,
-    question: &Question<'_, '_>,
-    part: &Mention<'_>,
-    span: Span,
-) -> Vec<Span> {
-    let mut audible: Vec<Span> = Vec::new();
-    if row(&part.topic).is_some_and(|row| row.answer == Answer::Words) {
-        return audible;
-    }
-    let Some(track_index) = conversation.track_of(question.answering) else {
-        return audible;
-    };
-    let track = &conversation.tracks[track_index];
-    let items: Vec<&Item> = conversation.items[conversation.first_from(span.start)..]
-        .iter()
-        .take_while(|item| item.span.start < span.end)
-        .filter(|item| item.track == track_index)
-        .collect();
-    let data = |item: &Item| item.digit_count() > 0 || matches!(item.form, Form::Letter(_));
-    let mut index = 0;
-    while index < items.len() {
-        // A stretch without data and without a long pause.
-        let first = index;
-        let mut words = 0;
-        let mut last_end = items[index].span.start;
-        while index < items.len()
-            && !data(items[index])
-            && items[index].span.start <= last_end + MediaTime::from_millis(1_200)
-        {
-            last_end = last_end.max(items[index].span.end);
-            words += items[index].words.len();
-            index += 1;
-        }
-        if index == first {
-            index += 1;
-            continue;
-        }
-        let stretch = items[first].words.start..items[index - 1].words.end;
-        let text = track.text_of(stretch);
-        let act = talk::act(text);
-        let tells = match act {
-            Act::Stall | Act::Refuse => words >= 3 && talk::plainly_talk(text, 3),
-            Act::Talk | Act::Prompt | Act::ReadBack => words >= 9 && talk::plainly_talk(text, 9),
-            Act::Encourage | Act::Receive => false,
-        };
-        if !tells {
-            continue;
-        }
-        let mut talk_span = Span::new(items[first].span.start, last_end);
-        if first > 0 && data(items[first - 1]) {
-            talk_span.start = talk_span.start.max(items[first - 1].span.end + TALK_MARGIN);
-        }
-        if let Some(next) = items.get(index)
-            && data(next)
-        {
-            talk_span.end = talk_span.end.min(next.span.start - TALK_MARGIN);
-        }
-        if talk_span.start < talk_span.end {
-            audible.push(talk_span);
-        }
-    }
-    audible
 }

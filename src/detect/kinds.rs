@@ -63,10 +63,16 @@ fn unchecked(_digits: &[u8]) -> Option<&'static str> {
 
 /// All known kinds; order decides between mentions of the same length.
 pub(super) static DETECTORS: LazyLock<Vec<Detector>> = LazyLock::new(|| {
-    [card::detectors(), national::detectors(), bank::detectors(), identity::detectors(), secret::detectors()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        card::detectors(),
+        national::detectors(),
+        bank::detectors(),
+        identity::detectors(),
+        secret::detectors(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 });
 
 /// The row of a known kind.
@@ -82,13 +88,20 @@ pub(super) static PHRASES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         .collect()
 });
 
-#[expect(clippy::expect_used, reason = "the patterns are constants, and a test compiles all of them")]
+#[expect(
+    clippy::expect_used,
+    reason = "the patterns are constants, and a test compiles all of them"
+)]
 fn compile(wording: &[&str], joined: &[&str]) -> Regex {
     if joined.is_empty() {
         return wording::phrases(wording);
     }
-    Regex::new(&format!(r"\b(?:{})\b|{}", wording.join("|"), joined.join("|")))
-        .expect("a constant pattern is valid")
+    Regex::new(&format!(
+        r"\b(?:{})\b|{}",
+        wording.join("|"),
+        joined.join("|")
+    ))
+    .expect("a constant pattern is valid")
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 use crate::policy::{CustomKind, LastFour, Policy};
 
+use super::Kind;
 use super::conversation::{Conversation, Track};
 use super::kinds::{BENIGN, Benign, DETECTORS, Detector, PHRASES};
-use super::talk::STALL_NUMBERS;
+use super::talk::PHRASE_NUMBERS;
+use super::token::Sense;
 use super::wording::phrases;
-use super::Kind;
 
 /// What is spoken of.
 #[derive(Clone, Copy)]
@@ -140,10 +141,14 @@ static PRONOUN_ASKS: LazyLock<Regex> = LazyLock::new(|| {
     ])
 });
 static COPULA: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[r"is|are|its|was|as|would be|will be|starts?|begins?|reads|goes|ends?|ending|thats|s"])
+    phrases(&[
+        r"is|are|its|was|as|would be|will be|starts?|begins?|reads|goes|ends?|ending|thats|s",
+    ])
 });
 static OWN: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[r"my|heres|here is|here s|this is|thats|that s|that is|its|it s|it is|the|and|with|on|expires|from|using|i have|ive got|is|mine"])
+    phrases(&[
+        r"my|heres|here is|here s|this is|thats|that s|that is|its|it s|it is|the|and|with|on|expires|from|using|i have|ive got|is|mine",
+    ])
 });
 static LAST_FOUR: LazyLock<Regex> = LazyLock::new(|| {
     phrases(&[
@@ -152,13 +157,21 @@ static LAST_FOUR: LazyLock<Regex> = LazyLock::new(|| {
         r"끝 ?네 ?자리|마지막 ?네 ?자리|뒷 ?네 ?자리",
     ])
 });
+static OF: LazyLock<Regex> =
+    LazyLock::new(|| phrases(&[r"for|on|of|with|to|from|to which|where|associated|linked"]));
 /// What makes "social" something else.
 static OTHER_SOCIAL: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[r"(?:your|my|the|of) social (?:media|life|worker|network|networks|services|studies|account|accounts|distancing|club|event|events|page|pages)", r"social security (?:office|benefits?|check|checks|payment|administration|income|disability|money)"])
+    phrases(&[
+        r"(?:your|my|the|of) social (?:media|life|worker|network|networks|services|studies|account|accounts|distancing|club|event|events|page|pages)",
+        r"social security (?:office|benefits?|check|checks|payment|administration|income|disability|money)",
+    ])
 });
 
 /// Every mention in the conversation, in order of start.
-pub(super) fn mentions<'p>(conversation: &Conversation<'_>, policy: &'p Policy) -> Vec<Mention<'p>> {
+pub(super) fn mentions<'p>(
+    conversation: &Conversation<'_>,
+    policy: &'p Policy,
+) -> Vec<Mention<'p>> {
     let mut all = Vec::new();
     for track in &conversation.tracks {
         let mut found = named_in(track, policy);
@@ -182,10 +195,26 @@ pub(super) fn mentions<'p>(conversation: &Conversation<'_>, policy: &'p Policy) 
                 kept.remove(index - 1);
             }
         }
+        // "the zip code for the card" asks for the zip code.
+        for index in (1..kept.len()).rev() {
+            let card = matches!(kept[index].2, Topic::Card);
+            let harmless = kept[index - 1].2.kind().is_none();
+            let between = track.text_of(kept[index - 1].0.end..kept[index].0.start);
+            if card && harmless && between.len() < 30 && OF.is_match(between) {
+                kept.remove(index);
+            }
+        }
         let mut own: Vec<Mention<'p>> = Vec::with_capacity(kept.len());
         for (index, (words, _, topic)) in kept.iter().enumerate() {
             let next = kept.get(index + 1).map_or(usize::MAX, |next| next.0.start);
-            own.push(understand(conversation, track, words.clone(), *topic, next, policy));
+            own.push(understand(
+                conversation,
+                track,
+                words.clone(),
+                *topic,
+                next,
+                policy,
+            ));
         }
         pronoun_questions(track, &mut own);
         all.extend(own);
@@ -195,7 +224,10 @@ pub(super) fn mentions<'p>(conversation: &Conversation<'_>, policy: &'p Policy) 
 }
 
 /// Whether the first of two overlapping mentions explains the words better.
-fn stronger(new: &(Range<usize>, usize, Topic<'_>), old: &(Range<usize>, usize, Topic<'_>)) -> bool {
+fn stronger(
+    new: &(Range<usize>, usize, Topic<'_>),
+    old: &(Range<usize>, usize, Topic<'_>),
+) -> bool {
     let weight = |mention: &(Range<usize>, usize, Topic<'_>)| {
         let class = match mention.2 {
             Topic::Sensitive(_) | Topic::Allowed(_) | Topic::Custom(_) => 2,
@@ -217,7 +249,14 @@ fn named_in<'p>(track: &Track<'_>, policy: &'p Policy) -> Vec<(Range<usize>, usi
     };
     for (detector, phrases) in DETECTORS.iter().zip(PHRASES.iter()) {
         let wanted = policy.enabled(&detector.kind);
-        collect(phrases, if wanted { Topic::Sensitive(detector) } else { Topic::Allowed(detector) });
+        collect(
+            phrases,
+            if wanted {
+                Topic::Sensitive(detector)
+            } else {
+                Topic::Allowed(detector)
+            },
+        );
     }
     for custom in policy.custom_kinds() {
         collect(&custom.context, Topic::Custom(custom));
@@ -228,12 +267,19 @@ fn named_in<'p>(track: &Track<'_>, policy: &'p Policy) -> Vec<(Range<usize>, usi
     if policy.enabled(&Kind::PAN) {
         collect(&CARD, Topic::Card);
     }
-    if found.iter().any(|(_, _, topic)| topic.kind() == Some(Kind::SSN)) {
-        let others: Vec<Range<usize>> =
-            OTHER_SOCIAL.find_iter(text).map(|hit| track.words_at(hit.range())).collect();
+    if found
+        .iter()
+        .any(|(_, _, topic)| topic.kind() == Some(Kind::SSN))
+    {
+        let others: Vec<Range<usize>> = OTHER_SOCIAL
+            .find_iter(text)
+            .map(|hit| track.words_at(hit.range()))
+            .collect();
         found.retain(|(words, _, topic)| {
             topic.kind() != Some(Kind::SSN)
-                || !others.iter().any(|other| other.start < words.end && words.start < other.end)
+                || !others
+                    .iter()
+                    .any(|other| other.start < words.end && words.start < other.end)
         });
     }
     found
@@ -251,11 +297,25 @@ fn understand<'p>(
     let last_sentence = track.sentence(words.end.saturating_sub(1));
     let around = track.around(&words, 12, 8);
     // A window cut may have ended a "sentence" in the middle of a question: a short rest is looked at too.
-    let start = if words.start - sentence.start < 2 { around.start.max(sentence.start.saturating_sub(6)) } else { sentence.start.max(around.start) };
+    let start = if words.start - sentence.start < 2 {
+        around.start.max(sentence.start.saturating_sub(6))
+    } else {
+        sentence.start.max(around.start)
+    };
     let before = track.text_of(start..words.start);
-    let after_end = last_sentence.end.max(words.end).min(around.end).min(next_mention);
+    let after_end = last_sentence
+        .end
+        .max(words.end)
+        .min(around.end)
+        .min(next_mention);
     let after = track.text_of(words.end..after_end);
-    let following = track.text_of(words.end..around.end.min(words.end + 4).min(next_mention.max(words.end)));
+    let following = track.text_of(
+        words.end
+            ..around
+                .end
+                .min(words.end + 4)
+                .min(next_mention.max(words.end)),
+    );
     let question_mark = track
         .words
         .get(last_sentence.end.saturating_sub(1))
@@ -275,25 +335,28 @@ fn understand<'p>(
         Role::Announced
     } else if DENIED.is_match(whole) && !(number_follows && COPULA.is_match(following)) {
         Role::Denied
-    } else if number_follows && (COPULA.is_match(following) || OWN.is_match(before) || track.leg != Leg::Agent || following.is_empty()) {
+    } else if number_follows
+        && !matches!(topic, Topic::Card)
+        && (track.leg != Leg::Agent || COPULA.is_match(following) || OWN.is_match(before))
+    {
         Role::Announced
+    } else if matches!(topic, Topic::Card) {
+        Role::Named
     } else if track.leg == Leg::Customer {
-        if CUSTOMER_ASKS.is_match(before) {
+        if CUSTOMER_ASKS.is_match(track.text_of(start..words.end)) {
             Role::Asked
         } else if COPULA.find(following).is_some_and(|hit| hit.start() < 12) {
             Role::Announced
         } else {
             Role::Named
         }
-    } else if matches!(topic, Topic::Card) {
-        Role::Named
     } else {
         let possesses = POSSESSES.is_match(before);
         let asks = ASKS.find_iter(&clause).next().is_some();
         let short = before.split_whitespace().count() <= 5 && after.split_whitespace().count() <= 4;
         let ends_turn = track.turn_ends_after(after_end.max(words.end) - 1);
         let statement = COPULA.find(after).is_some_and(|hit| hit.start() < 4) && !question_mark;
-        if question_mark || (asks && !(possesses && !direct_question(before))) {
+        if question_mark || (asks && (!possesses || direct_question(before))) {
             Role::Asked
         } else if statement || possesses {
             Role::Named
@@ -303,11 +366,12 @@ fn understand<'p>(
             Role::Named
         }
     };
-    let topic = if topic.kind() == Some(Kind::PAN) && last_four && policy.last_four == LastFour::Allow {
-        Topic::LastFour
-    } else {
-        topic
-    };
+    let topic =
+        if topic.kind() == Some(Kind::PAN) && last_four && policy.last_four == LastFour::Allow {
+            Topic::LastFour
+        } else {
+            topic
+        };
     Mention {
         leg: track.leg,
         span: track.span_of(words.clone()),
@@ -315,14 +379,22 @@ fn understand<'p>(
         topic,
         role,
         last_four,
-        sentence_end: track.span_of(words.start..last_sentence.end.max(words.end).min(around.end)).end,
-        sentence_start: track.words.get(start).map_or(MediaTime::ZERO, |word| word.span.start),
+        sentence_end: track
+            .span_of(words.start..last_sentence.end.max(words.end).min(around.end))
+            .end,
+        sentence_start: track
+            .words
+            .get(start)
+            .map_or(MediaTime::ZERO, |word| word.span.start),
     }
 }
 
 fn direct_question(before: &str) -> bool {
     static DIRECT: LazyLock<Regex> = LazyLock::new(|| {
-        phrases(&[r"(?:can|could|may|might|do|would|will) (?:i|you|we)", r"what|whats|please|give|tell|read"])
+        phrases(&[
+            r"(?:can|could|may|might|do|would|will) (?:i|you|we)",
+            r"what|whats|please|give|tell|read",
+        ])
     });
     DIRECT.is_match(before)
 }
@@ -332,7 +404,10 @@ fn digits_follow(conversation: &Conversation<'_>, leg: Leg, words: &Range<usize>
     let Some(track) = conversation.track_of(leg) else {
         return false;
     };
-    let Some(last) = conversation.tracks[track].words.get(words.end.saturating_sub(1)) else {
+    let Some(last) = conversation.tracks[track]
+        .words
+        .get(words.end.saturating_sub(1))
+    else {
         return false;
     };
     let near = |start: MediaTime| start <= last.span.end + MediaTime::from_millis(2_500);
@@ -341,8 +416,12 @@ fn digits_follow(conversation: &Conversation<'_>, leg: Leg, words: &Range<usize>
         if !near(item.span.start) {
             break;
         }
-        if item.track == track && item.words.start >= words.end && item.words.start < words.end + 6 {
-            digits += item.digit_count();
+        if item.track == track && item.words.start >= words.end && item.words.start < words.end + 6
+        {
+            let plain = item.digits().is_none_or(|(_, sense, _)| {
+                matches!(sense, Sense::Plain | Sense::Decimal | Sense::Date)
+            });
+            digits += if plain { item.digit_count() } else { 0 };
         }
     }
     digits >= 2
@@ -357,7 +436,10 @@ fn pronoun_questions(track: &Track<'_>, mentions: &mut [Mention<'_>]) {
     for hit in PRONOUN_ASKS.find_iter(&track.text) {
         let words = track.words_at(hit.range());
         let span = track.span_of(words.clone());
-        let object = mentions.iter_mut().rev().find(|mention| mention.span.end <= span.start + MediaTime::from_millis(300));
+        let object = mentions
+            .iter_mut()
+            .rev()
+            .find(|mention| mention.span.end <= span.start + MediaTime::from_millis(300));
         if let Some(object) = object
             && matches!(object.role, Role::Named | Role::Denied)
             && span.start - object.span.end <= MEMORY
@@ -373,8 +455,13 @@ fn pronoun_questions(track: &Track<'_>, mentions: &mut [Mention<'_>]) {
 pub(super) fn mark_wordy_numbers(conversation: &mut Conversation<'_>, mentions: &[Mention<'_>]) {
     let Conversation { tracks, items } = conversation;
     for (index, track) in tracks.iter().enumerate() {
-        let phrases = STALL_NUMBERS.find_iter(&track.text).map(|hit| track.words_at(hit.range()));
-        let named = mentions.iter().filter(|mention| mention.leg == track.leg).map(|mention| mention.words.clone());
+        let phrases = PHRASE_NUMBERS
+            .find_iter(&track.text)
+            .map(|hit| track.words_at(hit.range()));
+        let named = mentions
+            .iter()
+            .filter(|mention| mention.leg == track.leg)
+            .map(|mention| mention.words.clone());
         let mut wordy = vec![false; track.words.len()];
         for word in phrases.chain(named).flatten() {
             if let Some(word) = wordy.get_mut(word) {
@@ -382,8 +469,11 @@ pub(super) fn mark_wordy_numbers(conversation: &mut Conversation<'_>, mentions: 
             }
         }
         for item in items.iter_mut().filter(|item| item.track == index) {
-            item.wordy = item.words.clone().all(|word| wordy.get(word).copied().unwrap_or(false))
-                && item.digit_count() <= 2;
+            item.wordy = item
+                .words
+                .clone()
+                .all(|word| wordy.get(word).copied().unwrap_or(false))
+                && item.digit_count() <= 4;
         }
     }
 }

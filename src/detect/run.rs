@@ -103,10 +103,7 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
                             words_between += usize::from(run.letters > 4);
                         }
                         Form::Number { .. } => words_between += 1,
-                        Form::Debris
-                        | Form::Filler
-                        | Form::Acknowledgement
-                        | Form::Correction => {}
+                        Form::Debris | Form::Filler | Form::Acknowledgement | Form::Correction => {}
                     }
                 }
                 continue;
@@ -208,7 +205,11 @@ fn hyphen_groups(word: &str) -> Vec<usize> {
     if !trimmed.chars().all(|c| c.is_ascii_digit() || c == '-') {
         return Vec::new();
     }
-    trimmed.split('-').map(str::len).filter(|length| *length > 0).collect()
+    trimmed
+        .split('-')
+        .map(str::len)
+        .filter(|length| *length > 0)
+        .collect()
 }
 
 /// Whether an item begins a sentence that takes the turn.
@@ -217,7 +218,10 @@ fn starts_talk(conversation: &Conversation<'_>, item: &Item) -> bool {
     let sentence = track.sentence(item.words.start);
     sentence.start == item.words.start
         && sentence.len() >= 4
-        && matches!(talk::act(track.text_of(sentence)), Act::Talk | Act::Receive | Act::ReadBack)
+        && matches!(
+            talk::act(track.text_of(sentence)),
+            Act::Talk | Act::Receive | Act::ReadBack
+        )
 }
 
 #[cfg(test)]

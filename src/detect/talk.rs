@@ -84,11 +84,12 @@ static ENCOURAGE: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// Words that only talk has; digits are hardly misheard as them.
 const TALK_WORDS: [&str; 66] = [
-    "i", "im", "ive", "id", "ill", "me", "my", "mine", "we", "us", "our", "he", "she", "they", "them", "you", "your",
-    "have", "has", "had", "do", "dont", "does", "did", "didnt", "can", "cant", "could", "would", "should", "will",
-    "was", "were", "are", "am", "been", "be", "get", "got", "know", "think", "want", "need", "because", "but", "just",
-    "about", "what", "when", "where", "which", "why", "how", "who", "if", "when", "there", "here", "with", "from",
-    "really", "actually", "please", "card", "call", "help",
+    "i", "im", "ive", "id", "ill", "me", "my", "mine", "we", "us", "our", "he", "she", "they",
+    "them", "you", "your", "have", "has", "had", "do", "dont", "does", "did", "didnt", "can",
+    "cant", "could", "would", "should", "will", "was", "were", "are", "am", "been", "be", "get",
+    "got", "know", "think", "want", "need", "because", "but", "just", "about", "what", "when",
+    "where", "which", "why", "how", "who", "if", "when", "there", "here", "with", "from", "really",
+    "actually", "please", "card", "call", "help",
 ];
 
 /// What a sentence of normalised words does.
@@ -109,7 +110,11 @@ pub(super) fn act(sentence: &str) -> Act {
     let rest = ENCOURAGE.replace_all(&rest, " ");
     let left = rest.split_whitespace().count();
     if left == 0 {
-        return if received { Act::Receive } else { Act::Encourage };
+        return if received {
+            Act::Receive
+        } else {
+            Act::Encourage
+        };
     }
     if PROMPT.is_match(sentence) && words <= 16 {
         return Act::Prompt;
@@ -117,7 +122,11 @@ pub(super) fn act(sentence: &str) -> Act {
     if READ_BACK.is_match(sentence) {
         return Act::ReadBack;
     }
-    if received && left <= 3 { Act::Receive } else { Act::Talk }
+    if received && left <= 3 {
+        Act::Receive
+    } else {
+        Act::Talk
+    }
 }
 
 /// Whether a sentence announces a reading back of what was answered.
@@ -136,14 +145,15 @@ pub(super) fn plainly_talk(text: &str, least_words: usize) -> bool {
     words >= least_words && telling >= 2
 }
 
-/// Number words inside phrases of the hour: "one moment", "one second".
-pub(super) static STALL_NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
+/// Number words that are part of a phrase: "one moment", "sixteen digits", "since 1995".
+pub(super) static PHRASE_NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
     phrases(&[
         r"(?:one|1|two|2) (?:moment|second|sec|minute|min|tick|more time|of|more|thing|last|other|and only|question|day|way|or)",
         r"(?:this|that|which|the|no|any|every|some|another|each|first|last|only|wrong|right|other|new|good|next|old) one",
         r"(?:last|first|next|final|middle|other|remaining|the|a|all|those|these|only) (?:two|three|four|five|six|eight|nine|ten|2|3|4|5|6|8|9|10|twelve|fifteen|sixteen) (?:digits?|number|letters?|ones|characters?|on|of)",
         r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|nineteen|1|2|3|4|5|6|7|8|9|10|12|13|14|15|16|17|19) (?:digits?|number|letters|characters|months?|years?|days?|hours?|minutes?|weeks?|dollars|cents|people|times|cards|items)",
         r"(?:last|first|next|final|middle|remaining) (?:two|three|four|five|six|eight|2|3|4|5|6|8)",
+        r"(?:in|since|year|until|during|before|after|early|late|around|model) (?:the )?(?:year )?(?:(?:19|20)\d\d|(?:nineteen|twenty) (?:\w+teen|\w+ty(?: \w+)?|oh \w+|hundred))",
         r"twenty four (?:seven|hours|hour)|24 ?7",
     ])
 });

@@ -3,4 +3,4 @@ mod cards;
 mod kinds;
 mod misheard;
 mod properties;
-mod script;
+pub(in crate::detect) mod script;

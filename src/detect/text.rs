@@ -59,32 +59,47 @@ pub fn find_in_text(text: &str, policy: &Policy) -> Vec<TextFinding> {
     let mut findings: Vec<TextFinding> = Vec::new();
     let mut from = 0;
     while from < words.len() {
-        let until = line_start(&words, from + SEGMENT);
-        let first = line_start(&words, from.saturating_sub(CONTEXT));
-        let last = line_start(&words, until + CONTEXT);
-        segment(&words[first..last], from - first..until - first, policy, &mut findings);
+        let until = line_start(&words, from + SEGMENT, words.len(), from + 2 * SEGMENT);
+        let context = from.saturating_sub(CONTEXT);
+        let first = line_start(&words, context, from, context);
+        let last = line_start(&words, until + CONTEXT, until + SEGMENT, until + CONTEXT);
+        segment(
+            &words[first..last],
+            from - first..until - first,
+            policy,
+            &mut findings,
+        );
         from = until;
     }
     findings.sort_by(|a, b| (a.start, a.end, &a.kind).cmp(&(b.start, b.end, &b.kind)));
     findings
 }
 
-/// The first word at or after `at` that begins a line; a line longer than a segment is cut where it is.
-fn line_start(words: &[Written<'_>], at: usize) -> usize {
-    if at == 0 || at >= words.len() {
-        return at.min(words.len());
-    }
-    (at..words.len().min(at + SEGMENT))
-        .find(|index| words[*index].line != words[*index - 1].line)
-        .unwrap_or(words.len().min(at + SEGMENT))
+/// The first word from `at` on that begins a line and lies before `limit`; without one, `otherwise`.
+fn line_start(words: &[Written<'_>], at: usize, limit: usize, otherwise: usize) -> usize {
+    let begins = |index: &usize| match index.checked_sub(1).and_then(|before| words.get(before)) {
+        Some(before) => words
+            .get(*index)
+            .is_some_and(|word| word.line != before.line),
+        None => true,
+    };
+    (at..limit.min(words.len()).min(at + SEGMENT))
+        .find(begins)
+        .unwrap_or(otherwise)
+        .min(words.len())
 }
 
-fn segment(words: &[Written<'_>], decided: Range<usize>, policy: &Policy, findings: &mut Vec<TextFinding>) {
+fn segment(
+    words: &[Written<'_>],
+    decided: Range<usize>,
+    policy: &Policy,
+    findings: &mut Vec<TextFinding>,
+) {
     let heard: Vec<Heard<'_>> = words.iter().map(|word| word.heard).collect();
     // Ten seconds of silence after the last word: nothing is open any more.
-    let heard_until = heard
-        .last()
-        .map_or(MediaTime::ZERO, |word| word.span.end + MediaTime::from_millis(10_000));
+    let heard_until = heard.last().map_or(MediaTime::ZERO, |word| {
+        word.span.end + MediaTime::from_millis(10_000)
+    });
     for finding in examine(&heard, heard_until, policy) {
         // Words do not overlap in time, so those of a finding are found by bisection.
         let first = words.partition_point(|word| word.heard.span.end <= finding.span.start);
@@ -93,21 +108,27 @@ fn segment(words: &[Written<'_>], decided: Range<usize>, policy: &Policy, findin
         let end = end.min(decided.end);
         while index < end {
             let word = &words[index];
-            let line_end = words[index..end].partition_point(|other| other.line == word.line) + index;
-            let last = words[index..line_end].iter().rfind(|other| other.heard.leg == finding.leg);
+            let line_end =
+                words[index..end].partition_point(|other| other.line == word.line) + index;
+            let last = words[index..line_end]
+                .iter()
+                .rfind(|other| other.heard.leg == finding.leg);
             if let Some(last) = last
                 && word.heard.leg == finding.leg
             {
-                push(findings, TextFinding {
-                    line: word.line,
-                    start: word.bytes.start,
-                    end: last.bytes.end,
-                    leg: finding.leg,
-                    kind: finding.kind.clone(),
-                    rule: finding.rule,
-                    reason: finding.reason.clone(),
-                    confidence: finding.confidence,
-                });
+                push(
+                    findings,
+                    TextFinding {
+                        line: word.line,
+                        start: word.bytes.start,
+                        end: last.bytes.end,
+                        leg: finding.leg,
+                        kind: finding.kind.clone(),
+                        rule: finding.rule,
+                        reason: finding.reason.clone(),
+                        confidence: finding.confidence,
+                    },
+                );
             }
             index = line_end;
         }
@@ -165,8 +186,19 @@ fn speaker(line: &str) -> (Leg, usize) {
     let Some((name, _)) = line.split_once(':') else {
         return (Leg::Mixed, 0);
     };
-    let is = |known: &[&str]| known.iter().any(|known| name.trim().eq_ignore_ascii_case(known));
-    if is(&["agent", "assistant", "representative", "rep", "support", "상담원"]) {
+    let is = |known: &[&str]| {
+        known
+            .iter()
+            .any(|known| name.trim().eq_ignore_ascii_case(known))
+    };
+    if is(&[
+        "agent",
+        "assistant",
+        "representative",
+        "rep",
+        "support",
+        "상담원",
+    ]) {
         (Leg::Agent, name.len() + 1)
     } else if is(&["customer", "caller", "client", "user", "고객"]) {
         (Leg::Customer, name.len() + 1)

@@ -40,9 +40,21 @@ struct Eagerness {
 
 fn eagerness(profile: Profile) -> Eagerness {
     match profile {
-        Profile::Strict => Eagerness { open: 4, closed: 5, patience: MediaTime::from_millis(4_500) },
-        Profile::Balanced => Eagerness { open: 4, closed: 12, patience: MediaTime::from_millis(3_500) },
-        Profile::Lenient => Eagerness { open: 7, closed: 15, patience: MediaTime::from_millis(2_500) },
+        Profile::Strict => Eagerness {
+            open: 4,
+            closed: 5,
+            patience: MediaTime::from_millis(4_500),
+        },
+        Profile::Balanced => Eagerness {
+            open: 4,
+            closed: 12,
+            patience: MediaTime::from_millis(3_500),
+        },
+        Profile::Lenient => Eagerness {
+            open: 7,
+            closed: 15,
+            patience: MediaTime::from_millis(2_500),
+        },
     }
 }
 
@@ -80,9 +92,9 @@ pub(super) fn findings(
     let mut findings = Vec::new();
     let mut values: Vec<Value<'_>> = Vec::new();
     for run in runs {
-        let answered = windows
-            .iter()
-            .find(|window| window.leg == run.leg && window.digits > 0 && window.span.overlaps(run.span));
+        let answered = windows.iter().find(|window| {
+            window.leg == run.leg && window.digits > 0 && window.span.overlaps(run.span)
+        });
         let verdict = judge(mentions, run, &eager, heard_until, policy)
             .or_else(|| read_back(conversation, mentions, run, &values, policy));
         let kind = match (&verdict, answered) {
@@ -130,7 +142,11 @@ fn judge(
         return Some(Verdict {
             kind: Kind::PAN,
             rule: "digit_run",
-            reason: format!("{} in the range of {network}; {}", evidence::count(count), evidence::holds("Luhn")),
+            reason: format!(
+                "{} in the range of {network}; {}",
+                evidence::count(count),
+                evidence::holds("Luhn")
+            ),
             confidence: 0.99,
         });
     }
@@ -163,7 +179,10 @@ fn judge(
         return Some(Verdict {
             kind: Kind::PAN,
             rule: "digit_run",
-            reason: format!("{} in a row that nothing harmless was asked for", evidence::count(count)),
+            reason: format!(
+                "{} in a row that nothing harmless was asked for",
+                evidence::count(count)
+            ),
             confidence: if count >= 15 { 0.9 } else { 0.7 },
         });
     }
@@ -171,7 +190,10 @@ fn judge(
         return Some(Verdict {
             kind: Kind::PAN,
             rule: "open_run",
-            reason: format!("{} so far, which may be the beginning of a card number", evidence::count(count)),
+            reason: format!(
+                "{} so far, which may be the beginning of a card number",
+                evidence::count(count)
+            ),
             confidence: 0.4,
         });
     }
@@ -180,7 +202,9 @@ fn judge(
 
 /// A run of as many digits as a telephone number with country code, grouped like one.
 fn telephone_shape(run: &Run, profile: Profile) -> bool {
-    profile != Profile::Strict && matches!(run.digits.len(), 10..=12) && matches!(run.groups.as_slice(), [.., 3, 3, 4] | [.., 3, 7])
+    profile != Profile::Strict
+        && matches!(run.digits.len(), 10..=12)
+        && matches!(run.groups.as_slice(), [.., 3, 3, 4] | [.., 3, 7])
 }
 
 /// The mention that explains a run: the latest question to its speaker, or the speaker's own words.
@@ -201,14 +225,14 @@ fn context<'m, 'p>(mentions: &'m [Mention<'p>], run: &Run) -> Context<'m, 'p> {
             let own = mention.leg == run.leg && run.leg != Leg::Mixed;
             let relevant = match (harmless, mention.role) {
                 // One's own harmless words explain what one says right after them.
-                (true, Role::Named) if own => age <= MediaTime::from_millis(3_000),
+                (true, Role::Named) if own => age <= MediaTime::from_millis(2_000),
                 (true, Role::Announced) => own && age <= MediaTime::from_millis(8_000),
                 (true, Role::Asked) => !own && age <= BENIGN_ANSWER,
                 (true, Role::Named) => age <= MediaTime::from_millis(6_000),
                 (true, Role::Denied) => false,
                 (false, Role::Denied) => own && age <= MediaTime::from_millis(3_000),
                 (false, Role::Named) if matches!(mention.topic, Topic::Card) => {
-                    age <= MediaTime::from_millis(15_000)
+                    age <= MediaTime::from_millis(6_000)
                 }
                 (false, Role::Named) => age <= ARMED,
                 (false, Role::Asked | Role::Announced) => age <= ARMED,
@@ -229,8 +253,12 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
     let kind = mention.topic.kind()?;
     let age = run.span.start - mention.span.end;
     let (least, most) = match (&mention.topic, mention.role) {
-        (Topic::Sensitive(row), Role::Asked | Role::Announced) => (3.min(row.shortest), row.longest + 6),
-        (Topic::Custom(custom), Role::Asked | Role::Announced) => (custom.digits().clamp(1, 3), custom.digits() + 4),
+        (Topic::Sensitive(row), Role::Asked | Role::Announced) => {
+            (3.min(row.shortest), row.longest + 6)
+        }
+        (Topic::Custom(custom), Role::Asked | Role::Announced) => {
+            (custom.digits().clamp(1, 3), custom.digits() + 4)
+        }
         (Topic::Card, _) => (4, 25),
         (Topic::Sensitive(row), _) => (row.shortest.min(4), row.longest + 6),
         (Topic::Custom(custom), _) => (custom.digits().max(2), custom.digits() + 4),
@@ -238,11 +266,19 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
     };
     // Amounts, dates and counts are what they say, unless the number itself was just announced or asked for.
     let just_now = mention.role != Role::Named && age <= MediaTime::from_millis(8_000);
-    let digits = if just_now { run.digits.len() + run.debris } else { count };
+    let digits = if just_now {
+        run.digits.len() + run.debris
+    } else {
+        count
+    };
     let long_ago = age > MediaTime::from_millis(30_000);
     let weak = matches!(mention.role, Role::Named) && long_ago;
     let least = if long_ago { least.max(4) } else { least };
-    if digits < least || digits > most.max(25) || weak || (most < digits && mention.role == Role::Named) {
+    if digits < least
+        || digits > most.max(25)
+        || weak
+        || (most < digits && mention.role == Role::Named)
+    {
         return None;
     }
     let (row_kind, check) = match &mention.topic {
@@ -261,8 +297,13 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
         Role::Announced => "was announced",
         Role::Named | Role::Denied => "was spoken of",
     };
-    let fits = detector(&row_kind).is_some_and(|row| row.fits(digits) || row.answer == Answer::Mixed);
-    let mut reason = format!("{} where {} {verb}", evidence::count(digits), mention.topic.spoken_as());
+    let fits =
+        detector(&row_kind).is_some_and(|row| row.fits(digits) || row.answer == Answer::Mixed);
+    let mut reason = format!(
+        "{} where {} {verb}",
+        evidence::count(digits),
+        mention.topic.spoken_as()
+    );
     if let Some(check) = check {
         reason.push_str(&format!("; {}", evidence::holds(check)));
     }
@@ -282,7 +323,12 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
 /// Numbers that give themselves away by how they are grouped or spelled.
 fn by_shape(run: &Run, policy: &Policy) -> Option<Verdict> {
     let found = |kind: Kind, reason: String, confidence: f32| {
-        policy.enabled(&kind).then_some(Verdict { kind, rule: "shape", reason, confidence })
+        policy.enabled(&kind).then_some(Verdict {
+            kind,
+            rule: "shape",
+            reason,
+            confidence,
+        })
     };
     if policy.profile == Profile::Lenient {
         return None;
@@ -304,12 +350,19 @@ fn by_shape(run: &Run, policy: &Policy) -> Option<Verdict> {
     if run.digits.len() == 12 && run.groups == [4, 4, 4] && checks::verhoeff(&run.digits) {
         return found(
             Kind::AADHAAR,
-            format!("12 digits in groups of four; {}", evidence::holds("Verhoeff")),
+            format!(
+                "12 digits in groups of four; {}",
+                evidence::holds("Verhoeff")
+            ),
             0.8,
         );
     }
     if run.template.len() >= 15 && checks::iban(&run.symbols) {
-        return found(Kind::IBAN, "letters and digits of which the IBAN check holds".into(), 0.99);
+        return found(
+            Kind::IBAN,
+            "letters and digits of which the IBAN check holds".into(),
+            0.99,
+        );
     }
     None
 }
@@ -324,7 +377,9 @@ fn resident_registration(digits: &[u8]) -> bool {
     digits.len() == 13
         && (1..=12).contains(&pair(2))
         && (1..=31).contains(&pair(4))
-        && digits.get(6).is_some_and(|century| (1..=8).contains(century))
+        && digits
+            .get(6)
+            .is_some_and(|century| (1..=8).contains(century))
 }
 
 /// Kinds of the policy: their template near their context words.
@@ -344,20 +399,24 @@ fn by_template(mentions: &[Mention<'_>], run: &Run, policy: &Policy) -> Option<V
                 Symbol::Digit => 'D',
             })
             .collect();
-        let holds = custom.checksum.is_some_and(|checksum| checksum.holds(&run.digits));
-        (named && policy.enabled(&custom.kind) && run.template.contains(&template)).then(|| Verdict {
-            kind: custom.kind.clone(),
-            rule: "custom_pattern",
-            reason: format!(
-                "the pattern of {} after its context words{}",
-                custom.kind,
-                custom
-                    .checksum
-                    .filter(|_| holds)
-                    .map(|checksum| format!("; {}", evidence::holds(checksum.name())))
-                    .unwrap_or_default()
-            ),
-            confidence: if holds { 0.97 } else { 0.85 },
+        let holds = custom
+            .checksum
+            .is_some_and(|checksum| checksum.holds(&run.digits));
+        (named && policy.enabled(&custom.kind) && run.template.contains(&template)).then(|| {
+            Verdict {
+                kind: custom.kind.clone(),
+                rule: "custom_pattern",
+                reason: format!(
+                    "the pattern of {} after its context words{}",
+                    custom.kind,
+                    custom
+                        .checksum
+                        .filter(|_| holds)
+                        .map(|checksum| format!("; {}", evidence::holds(checksum.name())))
+                        .unwrap_or_default()
+                ),
+                confidence: if holds { 0.97 } else { 0.85 },
+            }
         })
     })
 }
@@ -375,17 +434,26 @@ fn read_back(
     let before = track.around(&first.words, 14, 0);
     let cue = talk::reads_back(track.text_of(before.start..first.words.start));
     let recent = |value: &&Value<'_>| {
-        policy.enabled(&value.kind) && run.span.start >= value.run.span.start && run.span.start <= value.run.span.end + READ_BACK
+        policy.enabled(&value.kind)
+            && run.span.start >= value.run.span.start
+            && run.span.start <= value.run.span.end + READ_BACK
     };
     let repeated = values.iter().rev().filter(recent).find(|value| {
-        let least = if cue || value.run.digits.len() <= 4 { 3 } else { 4 };
+        let least = if cue || value.run.digits.len() <= 4 {
+            3
+        } else {
+            4
+        };
         shares(&run.digits, &value.run.digits, least)
     });
     if let Some(value) = repeated {
         return Some(Verdict {
             kind: value.kind.clone(),
             rule: "read_back",
-            reason: format!("{} of which several repeat what was heard before", evidence::count(run.count())),
+            reason: format!(
+                "{} of which several repeat what was heard before",
+                evidence::count(run.count())
+            ),
             confidence: 0.95,
         });
     }
@@ -396,7 +464,8 @@ fn read_back(
         .find(|value| value.run.leg != run.leg || run.leg == Leg::Mixed)?;
     let harmless = matches!(context(mentions, run), Context::Harmless(_));
     let echo = run.span.start <= value.run.span.end + ECHO;
-    let read = (cue && run.count() >= 2) || (echo && run.count() >= 4 && policy.profile != Profile::Lenient);
+    let read = (cue && run.count() >= 2)
+        || (echo && run.count() >= 4 && policy.profile != Profile::Lenient);
     (read && !harmless).then(|| Verdict {
         kind: value.kind.clone(),
         rule: "read_back",
@@ -411,23 +480,29 @@ fn read_back(
 
 /// Whether two strings share a stretch of at least `least` digits.
 fn shares(a: &[u8], b: &[u8], least: usize) -> bool {
-    a.windows(least).any(|stretch| b.windows(least).any(|other| stretch == other))
+    a.windows(least)
+        .any(|stretch| b.windows(least).any(|other| stretch == other))
 }
 
 /// Where a sensitive run begins when its first digits were misheard as words: "for you three ...".
 fn misheard_start(conversation: &Conversation<'_>, run: &Run, kind: &Kind) -> MediaTime {
     /// Words that digits are heard as.
     const LIKE_DIGITS: [&str; 44] = [
-        "for", "fore", "four", "you", "to", "too", "two", "tu", "ate", "hate", "eat", "at", "won", "one", "want", "when",
-        "tree", "free", "the", "three", "sex", "sick", "six", "sic", "fife", "five", "fire", "nigh", "nine", "nein",
-        "night", "line", "oh", "o", "owe", "or", "are", "hi", "i", "fine", "seven", "heaven", "zero", "hero",
+        "for", "fore", "four", "you", "to", "too", "two", "tu", "ate", "hate", "eat", "at", "won",
+        "one", "want", "when", "tree", "free", "the", "three", "sex", "sick", "six", "sic", "fife",
+        "five", "fire", "nigh", "nine", "nein", "night", "line", "oh", "o", "owe", "or", "are",
+        "hi", "i", "fine", "seven", "heaven", "zero", "hero",
     ];
     let mut start = run.span.start;
     if *kind != Kind::PAN && *kind != Kind::SSN {
         return start;
     }
     let mut next = start;
-    for item in conversation.items[..run.items.0].iter().rev().filter(|item| item.track == run.track) {
+    for item in conversation.items[..run.items.0]
+        .iter()
+        .rev()
+        .filter(|item| item.track == run.track)
+    {
         let adjacent = next <= item.span.end + MediaTime::from_millis(500);
         let near = run.span.start <= item.span.start + MISHEARD_START;
         let digit_like = match &item.form {

@@ -101,9 +101,13 @@ pub(super) fn ends_sentence(word: &str) -> bool {
 }
 
 /// Compiles one of our own phrase patterns, matched on whole words.
-#[expect(clippy::expect_used, reason = "the patterns are constants, and a test compiles all of them")]
+#[expect(
+    clippy::expect_used,
+    reason = "the patterns are constants, and a test compiles all of them"
+)]
 pub(super) fn phrases(alternatives: &[&str]) -> Regex {
-    Regex::new(&format!(r"\b(?:{})\b", alternatives.join("|"))).expect("a constant pattern is valid")
+    Regex::new(&format!(r"\b(?:{})\b", alternatives.join("|")))
+        .expect("a constant pattern is valid")
 }
 
 #[cfg(test)]

@@ -29,7 +29,10 @@ pub struct CustomKind {
 impl CustomKind {
     /// How many digits the template has.
     pub fn digits(&self) -> usize {
-        self.pattern.iter().filter(|symbol| **symbol == Symbol::Digit).count()
+        self.pattern
+            .iter()
+            .filter(|symbol| **symbol == Symbol::Digit)
+            .count()
     }
 }
 
@@ -62,7 +65,9 @@ pub(super) fn parse_pattern(text: &str) -> Result<Vec<Symbol>, String> {
         }
     }
     if symbols.len() < 3 {
-        return Err("pattern has fewer than 3 symbols; expected one such as \"D8\" or \"LLD7\"".into());
+        return Err(
+            "pattern has fewer than 3 symbols; expected one such as \"D8\" or \"LLD7\"".into(),
+        );
     }
     Ok(symbols)
 }
@@ -76,7 +81,11 @@ pub(super) fn context_expression(words: &[String]) -> Result<Regex, String> {
         .map(|phrase| regex::escape(&phrase))
         .collect();
     if phrases.is_empty() {
-        return Err("context has no words; expected what is said before the value, such as [\"member id\"]".into());
+        return Err(
+            "context has no words; expected what is said before the value, such as [\"member id\"]"
+                .into(),
+        );
     }
-    Regex::new(&format!(r"\b(?:{})\b", phrases.join("|"))).map_err(|error| format!("context: {error}"))
+    Regex::new(&format!(r"\b(?:{})\b", phrases.join("|")))
+        .map_err(|error| format!("context: {error}"))
 }

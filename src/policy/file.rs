@@ -71,7 +71,10 @@ struct CustomFile {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(untagged, expecting = "expected \"speaker\", \"both\" or a list such as [\"customer\"]")]
+#[serde(
+    untagged,
+    expecting = "expected \"speaker\", \"both\" or a list such as [\"customer\"]"
+)]
 enum LegsFile {
     Named(NamedLegs),
     Listed(Vec<Leg>),
@@ -148,16 +151,30 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
         pad_after: MediaTime::from_millis(PAD_AFTER_MS),
     };
     let default_rule = lay_over(&base, &file.defaults, "defaults")?;
-    let customs = file.custom.iter().map(custom_kind).collect::<Result<Vec<_>, _>>()?;
+    let customs = file
+        .custom
+        .iter()
+        .map(custom_kind)
+        .collect::<Result<Vec<_>, _>>()?;
     for (index, custom) in customs.iter().enumerate() {
         let known = Kind::ALL.contains(&custom.kind);
-        if known || customs[..index].iter().any(|other| other.kind == custom.kind) {
+        if known
+            || customs[..index]
+                .iter()
+                .any(|other| other.kind == custom.kind)
+        {
             let name = &file.custom[index].name;
-            return Err(Problem::new(name, format!("custom.name: {:?} is taken; choose another", name.as_ref())));
+            return Err(Problem::new(
+                name,
+                format!("custom.name: {:?} is taken; choose another", name.as_ref()),
+            ));
         }
     }
     let mut rules = BTreeMap::new();
-    for kind in Kind::ALL.iter().chain(customs.iter().map(|custom| &custom.kind)) {
+    for kind in Kind::ALL
+        .iter()
+        .chain(customs.iter().map(|custom| &custom.kind))
+    {
         let mut rule = default_rule.clone();
         // A date of birth is asked for in most calls to identify the caller.
         rule.enabled = *kind != Kind::DOB || profile == Profile::Strict;
@@ -169,12 +186,19 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
             let known: Vec<&str> = rules.keys().map(Kind::name).collect();
             return Err(Problem::new(
                 name,
-                format!("kinds.{}: no such kind; expected one of {}, or a [[custom]] kind", name.as_ref(), known.join(", ")),
+                format!(
+                    "kinds.{}: no such kind; expected one of {}, or a [[custom]] kind",
+                    name.as_ref(),
+                    known.join(", ")
+                ),
             ));
         };
         *rule = lay_over(rule, written, &format!("kinds.{}", name.as_ref()))?;
         if !rule.enabled && PROTECTED.contains(&kind) {
-            let at = written.enabled.as_ref().map_or(name.span().start, |e| e.span().start);
+            let at = written
+                .enabled
+                .as_ref()
+                .map_or(name.span().start, |e| e.span().start);
             return Err(Problem {
                 at,
                 text: format!(
@@ -184,9 +208,7 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
         }
     }
     for kind in PROTECTED {
-        let partial = |legs: &Legs| {
-            matches!(legs, Legs::Only(list) if !(list.contains(&Leg::Agent) && list.contains(&Leg::Customer)))
-        };
+        let partial = |legs: &Legs| matches!(legs, Legs::Only(list) if !(list.contains(&Leg::Agent) && list.contains(&Leg::Customer)));
         if rules.get(&kind).is_some_and(|rule| partial(&rule.legs)) {
             let written = file
                 .kinds
@@ -225,7 +247,10 @@ fn lay_over(base: &Rule, written: &RuleFile, field: &str) -> Result<Rule, Proble
         Some(pad) if *pad.as_ref() <= WIDEST_PAD_MS => Ok(MediaTime::from_millis(*pad.as_ref())),
         Some(pad) => Err(Problem::new(
             pad,
-            format!("{field}.{name}: {} ms; expected 0 to {WIDEST_PAD_MS}", pad.as_ref()),
+            format!(
+                "{field}.{name}: {} ms; expected 0 to {WIDEST_PAD_MS}",
+                pad.as_ref()
+            ),
         )),
     };
     let legs = match written.legs.as_ref() {
@@ -236,14 +261,19 @@ fn lay_over(base: &Rule, written: &RuleFile, field: &str) -> Result<Rule, Proble
             LegsFile::Listed(list) if list.is_empty() => {
                 return Err(Problem::new(
                     legs,
-                    format!("{field}.legs: the list is empty; expected [\"agent\"], [\"customer\"], \"speaker\" or \"both\""),
+                    format!(
+                        "{field}.legs: the list is empty; expected [\"agent\"], [\"customer\"], \"speaker\" or \"both\""
+                    ),
                 ));
             }
             LegsFile::Listed(list) => Legs::Only(list.clone()),
         },
     };
     Ok(Rule {
-        enabled: written.enabled.as_ref().map_or(base.enabled, |e| *e.as_ref()),
+        enabled: written
+            .enabled
+            .as_ref()
+            .map_or(base.enabled, |e| *e.as_ref()),
         mode: written.mode.unwrap_or(base.mode),
         fill: written.fill.unwrap_or(base.fill),
         legs,
@@ -255,7 +285,9 @@ fn lay_over(base: &Rule, written: &RuleFile, field: &str) -> Result<Rule, Proble
 fn custom_kind(written: &CustomFile) -> Result<CustomKind, Problem> {
     let name = written.name.as_ref();
     let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && name.len() <= 40;
     if !well_formed {
         return Err(Problem::new(
@@ -265,10 +297,12 @@ fn custom_kind(written: &CustomFile) -> Result<CustomKind, Problem> {
     }
     Ok(CustomKind {
         kind: Kind::named(name.clone()),
-        pattern: custom::parse_pattern(written.pattern.as_ref())
-            .map_err(|problem| Problem::new(&written.pattern, format!("custom.{name}: {problem}")))?,
-        context: custom::context_expression(written.context.as_ref())
-            .map_err(|problem| Problem::new(&written.context, format!("custom.{name}: {problem}")))?,
+        pattern: custom::parse_pattern(written.pattern.as_ref()).map_err(|problem| {
+            Problem::new(&written.pattern, format!("custom.{name}: {problem}"))
+        })?,
+        context: custom::context_expression(written.context.as_ref()).map_err(|problem| {
+            Problem::new(&written.context, format!("custom.{name}: {problem}"))
+        })?,
         checksum: written.checksum,
     })
 }

@@ -17,7 +17,9 @@ pub(super) fn plan(policy: &Policy, findings: &[Finding], legs: &[Leg]) -> Vec<R
             let wanted = match &rule.legs {
                 Legs::Speaker => leg == finding.leg,
                 Legs::Both => true,
-                Legs::Only(list) => leg == finding.leg && (list.contains(&leg) || leg == Leg::Mixed),
+                Legs::Only(list) => {
+                    leg == finding.leg && (list.contains(&leg) || leg == Leg::Mixed)
+                }
             };
             if wanted {
                 redactions.push(Redaction {

@@ -12,7 +12,10 @@ fn finding(leg: Leg, kind: Kind, start: u64, end: u64, confidence: f32) -> Findi
 }
 
 fn refused(text: &str) -> String {
-    Policy::parse(text, "p.toml").err().map(|e| e.to_string()).unwrap_or_default()
+    Policy::parse(text, "p.toml")
+        .err()
+        .map(|e| e.to_string())
+        .unwrap_or_default()
 }
 
 const BOTH: [Leg; 2] = [Leg::Agent, Leg::Customer];
@@ -61,10 +64,19 @@ fn a_full_policy_is_read() {
     assert_eq!(policy.last_four, LastFour::Hide);
     assert_eq!(policy.rule(&Kind::PAN).mode, Mode::Pause);
     assert_eq!(policy.rule(&Kind::PAN).fill, Fill::Tone);
-    assert_eq!(policy.rule(&Kind::PAN).pad_before, MediaTime::from_millis(100));
+    assert_eq!(
+        policy.rule(&Kind::PAN).pad_before,
+        MediaTime::from_millis(100)
+    );
     assert!(!policy.enabled(&Kind::SSN));
-    assert_eq!(policy.rule(&Kind::EXPIRY).legs, Legs::Only(vec![Leg::Customer]));
-    assert_eq!(policy.rule(&Kind::named("member_id")).fill, Fill::ComfortNoise);
+    assert_eq!(
+        policy.rule(&Kind::EXPIRY).legs,
+        Legs::Only(vec![Leg::Customer])
+    );
+    assert_eq!(
+        policy.rule(&Kind::named("member_id")).fill,
+        Fill::ComfortNoise
+    );
     let custom = &policy.custom_kinds()[0];
     assert_eq!((custom.pattern.len(), custom.digits()), (9, 7));
     assert!(custom.context.is_match("my member id is"));
@@ -73,7 +85,11 @@ fn a_full_policy_is_read() {
 #[test]
 fn the_version_follows_what_the_policy_says_not_how_it_is_written() {
     let one = Policy::parse("profile = \"strict\"\nlast_four='hide'", "a").unwrap();
-    let other = Policy::parse("# a comment\nlast_four = \"hide\"\nprofile = \"strict\"\n", "b").unwrap();
+    let other = Policy::parse(
+        "# a comment\nlast_four = \"hide\"\nprofile = \"strict\"\n",
+        "b",
+    )
+    .unwrap();
     assert_eq!(one.version(), other.version());
     assert_ne!(one.version(), Policy::default().version());
     assert_ne!(one.version(), one.with_profile(Profile::Lenient).version());
@@ -82,19 +98,55 @@ fn the_version_follows_what_the_policy_says_not_how_it_is_written() {
 #[test]
 fn mistakes_are_named_with_line_and_column() {
     for (text, expected) in [
-        ("profile = \"eager\"", "p.toml: line 1, column 11: unknown variant `eager`"),
-        ("\n[kinds.pan]\nenable = true", "p.toml: line 3, column 1: unknown field `enable`"),
-        ("[kinds.pam]\nenabled = true", "line 1, column 8: kinds.pam: no such kind; expected one of aadhaar"),
-        ("[kinds.pan]\npad_after_ms = 900", "line 2, column 16: kinds.pan.pad_after_ms: 900 ms; expected 0 to 250"),
-        ("[defaults]\nlegs = \"customer\"", "expected \"speaker\", \"both\" or a list"),
+        (
+            "profile = \"eager\"",
+            "p.toml: line 1, column 11: unknown variant `eager`",
+        ),
+        (
+            "\n[kinds.pan]\nenable = true",
+            "p.toml: line 3, column 1: unknown field `enable`",
+        ),
+        (
+            "[kinds.pam]\nenabled = true",
+            "line 1, column 8: kinds.pam: no such kind; expected one of aadhaar",
+        ),
+        (
+            "[kinds.pan]\npad_after_ms = 900",
+            "line 2, column 16: kinds.pan.pad_after_ms: 900 ms; expected 0 to 250",
+        ),
+        (
+            "[defaults]\nlegs = \"customer\"",
+            "expected \"speaker\", \"both\" or a list",
+        ),
         ("[defaults]\nlegs = []", "defaults.legs: the list is empty"),
-        ("[defaults]\nenabled = false", "defaults.enabled: kinds are switched one by one"),
-        ("[[custom]]\nname = \"X\"\npattern = \"D8\"\ncontext = [\"x\"]", "custom.name: expected snake case"),
-        ("[[custom]]\nname = \"pan\"\npattern = \"D8\"\ncontext = [\"x\"]", "\"pan\" is taken"),
-        ("[[custom]]\nname = \"x\"\npattern = \"D8?\"\ncontext = [\"x\"]", "custom.x: pattern has '?'"),
-        ("[[custom]]\nname = \"x\"\npattern = \"D8\"\ncontext = []", "custom.x: context has no words"),
-        ("[[custom]]\nname = \"x\"\npattern = \"D99\"\ncontext = [\"x\"]", "longer than 64"),
-        ("[[custom]]\nname = \"x\"\ncontext = [\"x\"]", "missing field `pattern`"),
+        (
+            "[defaults]\nenabled = false",
+            "defaults.enabled: kinds are switched one by one",
+        ),
+        (
+            "[[custom]]\nname = \"X\"\npattern = \"D8\"\ncontext = [\"x\"]",
+            "custom.name: expected snake case",
+        ),
+        (
+            "[[custom]]\nname = \"pan\"\npattern = \"D8\"\ncontext = [\"x\"]",
+            "\"pan\" is taken",
+        ),
+        (
+            "[[custom]]\nname = \"x\"\npattern = \"D8?\"\ncontext = [\"x\"]",
+            "custom.x: pattern has '?'",
+        ),
+        (
+            "[[custom]]\nname = \"x\"\npattern = \"D8\"\ncontext = []",
+            "custom.x: context has no words",
+        ),
+        (
+            "[[custom]]\nname = \"x\"\npattern = \"D99\"\ncontext = [\"x\"]",
+            "longer than 64",
+        ),
+        (
+            "[[custom]]\nname = \"x\"\ncontext = [\"x\"]",
+            "missing field `pattern`",
+        ),
         ("profile = ", "line 1, column 11"),
     ] {
         let error = refused(text);
@@ -107,7 +159,10 @@ fn mistakes_are_named_with_line_and_column() {
 fn no_policy_lets_authentication_data_through() {
     for kind in ["cvv", "pin", "track_data"] {
         let error = refused(&format!("[kinds.{kind}]\nenabled = false"));
-        assert!(error.contains("line 2") && error.contains("PCI DSS 3.3.1"), "{error}");
+        assert!(
+            error.contains("line 2") && error.contains("PCI DSS 3.3.1"),
+            "{error}"
+        );
         let error = refused(&format!("[kinds.{kind}]\nlegs = [\"customer\"]"));
         assert!(error.contains("must be hidden on every leg"), "{error}");
     }
@@ -130,7 +185,14 @@ fn redactions_are_padded_and_merged() {
     );
     let seen: Vec<_> = plan
         .iter()
-        .map(|r| (r.leg, r.kind.name(), r.span.start.micros() / 1_000, r.span.end.micros() / 1_000))
+        .map(|r| {
+            (
+                r.leg,
+                r.kind.name(),
+                r.span.start.micros() / 1_000,
+                r.span.end.micros() / 1_000,
+            )
+        })
         .collect();
     assert_eq!(
         seen,
@@ -155,11 +217,20 @@ fn legs_decide_where_a_finding_is_hidden() {
             .collect::<Vec<_>>()
     };
     assert_eq!(legs_of("", Leg::Agent, &BOTH), [Leg::Agent]);
-    assert_eq!(legs_of("[kinds.pan]\nlegs = \"both\"", Leg::Agent, &BOTH), BOTH);
+    assert_eq!(
+        legs_of("[kinds.pan]\nlegs = \"both\"", Leg::Agent, &BOTH),
+        BOTH
+    );
     let only_customer = "[kinds.pan]\nlegs = [\"customer\"]";
     assert_eq!(legs_of(only_customer, Leg::Agent, &BOTH), []);
-    assert_eq!(legs_of(only_customer, Leg::Customer, &BOTH), [Leg::Customer]);
-    assert_eq!(legs_of(only_customer, Leg::Mixed, &[Leg::Mixed]), [Leg::Mixed]);
+    assert_eq!(
+        legs_of(only_customer, Leg::Customer, &BOTH),
+        [Leg::Customer]
+    );
+    assert_eq!(
+        legs_of(only_customer, Leg::Mixed, &[Leg::Mixed]),
+        [Leg::Mixed]
+    );
 }
 
 #[test]

@@ -1,7 +1,10 @@
 use super::*;
 
 fn digits(text: &str) -> Vec<u8> {
-    text.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0').collect()
+    text.bytes()
+        .filter(u8::is_ascii_digit)
+        .map(|b| b - b'0')
+        .collect()
 }
 
 #[test]
@@ -26,7 +29,10 @@ fn published_test_cards_are_recognised() {
 
 #[test]
 fn a_card_is_found_inside_a_longer_string() {
-    assert_eq!(card_within(&digits("12 4111 1111 1111 1111 0629")), Some("Visa"));
+    assert_eq!(
+        card_within(&digits("12 4111 1111 1111 1111 0629")),
+        Some("Visa")
+    );
     assert_eq!(card_within(&digits("4111 1111 1111 1112")), None);
     assert_eq!(card_within(&digits("415 555 0123")), None);
 }
@@ -55,7 +61,14 @@ fn one_changed_digit_breaks_the_checks() {
 #[test]
 fn social_security_numbers_obey_the_area_group_and_serial_rules() {
     assert!(social_security(&digits("219 09 9999")));
-    for wrong in ["000 12 3456", "666 12 3456", "900 12 3456", "219 00 9999", "219 09 0000", "219 09 999"] {
+    for wrong in [
+        "000 12 3456",
+        "666 12 3456",
+        "900 12 3456",
+        "219 00 9999",
+        "219 09 0000",
+        "219 09 999",
+    ] {
         assert!(!social_security(&digits(wrong)), "{wrong}");
     }
 }

@@ -47,19 +47,32 @@ pub(in crate::detect) static BENIGN: LazyLock<Vec<Benign>> = LazyLock::new(|| {
                 r"(?:order|booking|reference|confirmation|invoice|claim|case|ticket|flight|error) (?:is|was)",
                 r"account (?:id|number|code)",
                 r"frequent flyer|serial|reference",
+                r"flight|gate|row|seat|room|suite|route|highway|exit|page|model|version|windows|united|delta",
             ],
-            &["주문 ?번호", "예약 ?번호", "접수 ?번호", "송장 ?번호", "고객 ?번호"],
+            &[
+                "주문 ?번호",
+                "예약 ?번호",
+                "접수 ?번호",
+                "송장 ?번호",
+                "고객 ?번호",
+            ],
         ),
         row(
             "a tracking number",
             30,
-            &[r"tracking (?:number|code|id)", r"(?:parcel|shipment|package|imei|esim|sim|barcode|bar code|upc) (?:number|code|id)"],
+            &[
+                r"tracking (?:number|code|id)",
+                r"(?:parcel|shipment|package|imei|esim|sim|barcode|bar code|upc) (?:number|code|id)",
+            ],
             &["운송장"],
         ),
         row(
             "a postcode",
             9,
-            &[r"zip(?: ?code| go| coat| cold)?", r"(?:postal|post|poster|postcode|postal's) (?:code|coat)|postcode|zipcode"],
+            &[
+                r"zip(?: ?code| go| coat| cold)?",
+                r"(?:postal|post|poster|postcode|postal's) (?:code|coat)|postcode|zipcode",
+            ],
             &["우편 ?번호"],
         ),
         row(
@@ -97,7 +110,11 @@ pub(in crate::detect) static BENIGN: LazyLock<Vec<Benign>> = LazyLock::new(|| {
         row(
             "a name",
             4,
-            &[r"(?:first|last|full|middle|maiden|your|my|the|sur) name", r"names?", r"email|e mail"],
+            &[
+                r"(?:first|last|full|middle|maiden|your|my|the|sur) name",
+                r"names?",
+                r"email|e mail",
+            ],
             &["성함", "이름", "이메일"],
         ),
     ]

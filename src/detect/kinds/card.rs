@@ -26,7 +26,7 @@ pub(super) fn detectors() -> Vec<Detector> {
                 r"(?:number|digits?)(?: \w+){0,3}? (?:on|across|from|off|of|at|along)(?: \w+){0,2}? (?:front|face|top)(?: of)?(?: (?:the|your|that|this|it))?(?: \w+)?(?: card)?",
                 r"(?:number|digits?) (?:on|across|from|off|of|for)(?: \w+){0,2}? (?:card|visa|mastercard|amex)",
                 r"account number (?:on|from|of)(?: \w+){0,3}? card",
-                r"(?:read|give|tell|get)(?: (?:me|us|out|off|you))* (?:the|your|that|this|my)(?: \w+)? card",
+                r"(?:read|give|tell|get)(?: (?:me|us|out|off|you))* (?:the|your|that|this|my)(?: (?:whole|full|entire|other|second|next|new|credit|debit))? card(?: number)?",
                 r"primary account number",
                 r"(?:other|another|different|second|next|new) (?:credit |debit )?card number",
             ],

@@ -10,7 +10,10 @@ pub(super) fn detectors() -> Vec<Detector> {
         Detector {
             kind: Kind::PASSPORT,
             spoken_as: "the passport number",
-            wording: &[r"passport(?:s)? (?:number|no|id)", r"number (?:on|of|in) (?:the|your|my) passport"],
+            wording: &[
+                r"passport(?:s)? (?:number|no|id)",
+                r"number (?:on|of|in) (?:the|your|my) passport",
+            ],
             joined_wording: &["여권 ?번호"],
             shortest: 6,
             longest: 9,

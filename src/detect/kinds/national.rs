@@ -10,7 +10,10 @@ pub(super) fn detectors() -> Vec<Detector> {
         Detector {
             kind: Kind::SIN,
             spoken_as: "the social insurance number",
-            wording: &[r"(?:(?:your|my|the) )?social insurance(?: number| no)?", r"(?:your|my|the) sin|sin number|s i n number"],
+            wording: &[
+                r"(?:(?:your|my|the) )?social insurance(?: number| no)?",
+                r"(?:your|my|the) sin|sin number|s i n number",
+            ],
             joined_wording: &[],
             shortest: 9,
             longest: 9,
@@ -31,7 +34,9 @@ pub(super) fn detectors() -> Vec<Detector> {
             shortest: 9,
             longest: 9,
             answer: Answer::Digits,
-            check: |digits| checks::social_security(digits).then_some("the area and group rules of the numbers"),
+            check: |digits| {
+                checks::social_security(digits).then_some("the area and group rules of the numbers")
+            },
         },
         Detector {
             kind: Kind::RRN,
@@ -49,7 +54,10 @@ pub(super) fn detectors() -> Vec<Detector> {
         Detector {
             kind: Kind::NINO,
             spoken_as: "the national insurance number",
-            wording: &[r"national insurance(?: number| no)?", r"n i number|ni number|nino"],
+            wording: &[
+                r"national insurance(?: number| no)?",
+                r"n i number|ni number|nino",
+            ],
             joined_wording: &[],
             shortest: 6,
             longest: 6,
@@ -69,7 +77,9 @@ pub(super) fn detectors() -> Vec<Detector> {
         Detector {
             kind: Kind::AADHAAR,
             spoken_as: "the Aadhaar number",
-            wording: &[r"(?:aadhaar|aadhar|adhaar|adhar|aadar|aadha|adar|a dar)(?: card)?(?: number| no)?"],
+            wording: &[
+                r"(?:aadhaar|aadhar|adhaar|adhar|aadar|aadha|adar|a dar)(?: card)?(?: number| no)?",
+            ],
             joined_wording: &[],
             shortest: 12,
             longest: 12,

@@ -10,7 +10,11 @@ pub(super) fn detectors() -> Vec<Detector> {
         Detector {
             kind: Kind::PASSWORD,
             spoken_as: "the password",
-            wording: &[r"pass ?word", r"pass ?phrase", r"secret word|memorable word|security word"],
+            wording: &[
+                r"pass ?word",
+                r"pass ?phrase",
+                r"secret word|memorable word|security word",
+            ],
             joined_wording: &["비밀 ?번호", "암호"],
             shortest: 1,
             longest: 64,

@@ -3,10 +3,13 @@ use super::*;
 /// Which kind the longest phrase found in the text names.
 fn named(text: &str) -> Option<&'static str> {
     let text = wording::normalise_phrase(text);
-    let sensitive = DETECTORS.iter().zip(PHRASES.iter()).filter_map(|(detector, phrases)| {
-        let longest = phrases.find_iter(&text).map(|m| m.len()).max()?;
-        Some((longest, detector.kind.name().to_owned()))
-    });
+    let sensitive = DETECTORS
+        .iter()
+        .zip(PHRASES.iter())
+        .filter_map(|(detector, phrases)| {
+            let longest = phrases.find_iter(&text).map(|m| m.len()).max()?;
+            Some((longest, detector.kind.name().to_owned()))
+        });
     let benign = BENIGN.iter().filter_map(|benign| {
         let longest = benign.phrases.find_iter(&text).map(|m| m.len()).max()?;
         Some((longest, benign.spoken_as.to_owned()))
@@ -89,7 +92,12 @@ fn harmless_numbers_are_named_too() {
     ] {
         assert_eq!(named(text), Some(name), "{text}");
     }
-    for text in ["nice weather today", "I lost my wallet", "let me check that for you", "the security guard was kind"] {
+    for text in [
+        "nice weather today",
+        "I lost my wallet",
+        "let me check that for you",
+        "the security guard was kind",
+    ] {
         assert_eq!(named(text), None, "{text}");
     }
 }

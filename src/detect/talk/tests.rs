@@ -20,7 +20,10 @@ fn sentences_do_what_they_say() {
         ("I missed that.", Act::Prompt),
         ("Let me read that back to you.", Act::ReadBack),
         ("So that's four one one one", Act::ReadBack),
-        ("Your payment went through and the order will ship on Monday.", Act::Talk),
+        (
+            "Your payment went through and the order will ship on Monday.",
+            Act::Talk,
+        ),
         ("What colour would you like?", Act::Talk),
     ] {
         assert_eq!(act(&normalise_phrase(sentence)), expected, "{sentence}");
@@ -29,9 +32,18 @@ fn sentences_do_what_they_say() {
 
 #[test]
 fn short_mishearings_are_not_talk() {
-    for text in ["nice little ball", "for you three", "nine oh for", "ate or won to", "knight sarah four"] {
+    for text in [
+        "nice little ball",
+        "for you three",
+        "nine oh for",
+        "ate or won to",
+        "knight sarah four",
+    ] {
         assert!(!plainly_talk(text, 3), "{text}");
     }
     assert!(plainly_talk("safe with us", 3));
-    assert!(plainly_talk("i was going to ask you about something else", 5));
+    assert!(plainly_talk(
+        "i was going to ask you about something else",
+        5
+    ));
 }

@@ -13,7 +13,13 @@ fn an_asked_number_in_groups() {
 
 #[test]
 fn written_in_any_grouping() {
-    for number in ["4111 1111 1111 1111", "4111-1111-1111-1111", "4,111 1,111 1,111 1,111", "41 11 11 11 11 11 11 11", "411111 1111 111111"] {
+    for number in [
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "4,111 1,111 1,111 1,111",
+        "41 11 11 11 11 11 11 11",
+        "411111 1111 111111",
+    ] {
         check(&[
             "agent 5.0: {What's the card number?}",
             &format!("customer: [{number}]"),
@@ -113,14 +119,30 @@ fn a_code_alone() {
         "agent: {Thank you. Your payment has been accepted and you are all set.}",
         "customer: {great thanks for helping me with that}",
     ]);
-    check(&["agent 5.0: {And the CVV?}", "customer: um [four six one]", "agent: {okay that went through, anything else?}"]);
-    check(&["agent 5.0: Could you tell me the security code on the card", "customer: yes it's [7 7 3]"]);
-    check(&["agent 5.0: and the three digits on the back please", "customer: [773.]"]);
+    check(&[
+        "agent 5.0: {And the CVV?}",
+        "customer: um [four six one]",
+        "agent: {okay that went through, anything else?}",
+    ]);
+    check(&[
+        "agent 5.0: Could you tell me the security code on the card",
+        "customer: yes it's [7 7 3]",
+    ]);
+    check(&[
+        "agent 5.0: and the three digits on the back please",
+        "customer: [773.]",
+    ]);
 }
 
 #[test]
 fn an_expiry_in_words() {
-    for answer in ["[June twenty twenty nine]", "[06/29]", "[oh six two nine]", "it expires [March 2027]", "[zero nine slash twenty eight]"] {
+    for answer in [
+        "[June twenty twenty nine]",
+        "[06/29]",
+        "[oh six two nine]",
+        "it expires [March 2027]",
+        "[zero nine slash twenty eight]",
+    ] {
         check(&[
             "agent 5.0: {When does it expire?}",
             &format!("customer: {answer}"),
@@ -184,8 +206,13 @@ fn an_announced_number() {
         "customer 5.0: {Hello, I want to pay.} My card number is [four one one one one one one one one one one one one one one one] and the security code is [one two three]",
         "agent: {Thank you, I will take care of that.}",
     ]);
-    check(&["agent 5.0: Your card number is [four one one one one one one one one one one one one one one one]"]);
-    check(&["customer 5.0: the expiry is [oh six twenty nine] and the CVV is [8 2 2]", "agent: {All done, thank you for calling us today.}"]);
+    check(&[
+        "agent 5.0: Your card number is [four one one one one one one one one one one one one one one one]",
+    ]);
+    check(&[
+        "customer 5.0: the expiry is [oh six twenty nine] and the CVV is [8 2 2]",
+        "agent: {All done, thank you for calling us today.}",
+    ]);
 }
 
 #[test]
@@ -227,8 +254,15 @@ fn a_pronoun_question() {
 
 #[test]
 fn a_personal_identification_number_and_track_data() {
-    check(&["agent 5.0: {What's your PIN?}", "customer: it's [one nine eight four]", "agent: {Thank you, you are verified now.}"]);
-    check(&["customer 5.0: my pin number is [four three two one]", "agent: {please do not share that with anyone}"]);
+    check(&[
+        "agent 5.0: {What's your PIN?}",
+        "customer: it's [one nine eight four]",
+        "agent: {Thank you, you are verified now.}",
+    ]);
+    check(&[
+        "customer 5.0: my pin number is [four three two one]",
+        "agent: {please do not share that with anyone}",
+    ]);
     check(&[
         "agent 5.0: {Please read me the track two data from the magnetic stripe.}",
         "customer: [four one one one one one one one one one one one one one one one equals two nine oh six one oh one]",
@@ -262,13 +296,18 @@ fn last_four_follow_the_policy() {
     let lines = |mark: &str| {
         let (open, close) = mark.split_at(1);
         vec![
-            format!("agent 5.0: Is that the card ending in {open}one two three four{close} that you want to use?"),
+            format!(
+                "agent 5.0: Is that the card ending in {open}one two three four{close} that you want to use?"
+            ),
             "customer: {yes please use that one}".to_owned(),
         ]
     };
     let run = |policy: &Policy, mark: &str| {
         let lines = lines(mark);
-        check_with(policy, &lines.iter().map(String::as_str).collect::<Vec<_>>());
+        check_with(
+            policy,
+            &lines.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
     };
     run(&Policy::default(), "{}");
     run(&Policy::parse("last_four = \"hide\"", "p").unwrap(), "[]");

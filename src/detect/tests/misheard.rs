@@ -8,7 +8,11 @@ fn a_code_misheard_as_words() {
         "agent: {Thank you. I have sent the confirmation to your email address.}",
         "customer: {Okay, I will look out for that then.}",
     ]);
-    check(&["agent 5.0: and the three digits on the back?", "customer: [Night zero for.]", "agent: {Perfect, all done.}"]);
+    check(&[
+        "agent 5.0: and the three digits on the back?",
+        "customer: [Night zero for.]",
+        "agent: {Perfect, all done.}",
+    ]);
 }
 
 #[test]
@@ -46,7 +50,11 @@ fn a_question_misheard() {
         "the three digits on the back please",
         "and the three digit security code",
     ] {
-        check(&[&format!("agent 5.0: {question}"), "customer: [Nine Sarah for]", "agent: {Great, your order is on its way to you now.}"]);
+        check(&[
+            &format!("agent 5.0: {question}"),
+            "customer: [Nine Sarah for]",
+            "agent: {Great, your order is on its way to you now.}",
+        ]);
     }
     for question in [
         "What is your social scary number?",
@@ -54,7 +62,11 @@ fn a_question_misheard() {
         "May I have your Social Security number?",
         "What's the last four of your social?",
     ] {
-        check(&[&format!("agent 5.0: {question}"), "customer: [four three seven four] |0.8| [two oh]", "agent: {Alright.}"]);
+        check(&[
+            &format!("agent 5.0: {question}"),
+            "customer: [four three seven four] |0.8| [two oh]",
+            "agent: {Alright.}",
+        ]);
     }
 }
 

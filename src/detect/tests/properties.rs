@@ -23,7 +23,10 @@ fn words() -> impl Strategy<Value = Vec<HeardWord>> {
                 time += pause;
                 HeardWord {
                     leg: [Leg::Agent, Leg::Customer, Leg::Mixed][leg],
-                    span: Span::new(MediaTime::from_millis(time), MediaTime::from_millis(time + length)),
+                    span: Span::new(
+                        MediaTime::from_millis(time),
+                        MediaTime::from_millis(time + length),
+                    ),
                     text: Sensitive::new(text),
                     confidence: 0.5,
                 }

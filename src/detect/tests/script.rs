@@ -22,8 +22,8 @@ pub(super) enum Mark {
     Heard,
 }
 
-pub(super) struct Script {
-    pub(super) words: Vec<HeardWord>,
+pub(in crate::detect) struct Script {
+    pub(in crate::detect) words: Vec<HeardWord>,
     pub(super) marks: Vec<Mark>,
     pub(super) end: f64,
 }
@@ -32,11 +32,13 @@ fn seconds(at: f64) -> MediaTime {
     MediaTime::from_seconds(at)
 }
 
-pub(super) fn script(lines: &[&str]) -> Script {
+pub(in crate::detect) fn script(lines: &[&str]) -> Script {
     let mut entries: Vec<(HeardWord, Mark)> = Vec::new();
     let mut end: f64 = 0.0;
     for line in lines {
-        let (head, text) = line.split_once(": ").unwrap_or_else(|| panic!("no speaker in {line:?}"));
+        let (head, text) = line
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("no speaker in {line:?}"));
         let (name, at) = head.split_once(' ').unwrap_or((head, ""));
         let leg = match name {
             "agent" => Leg::Agent,
@@ -44,7 +46,11 @@ pub(super) fn script(lines: &[&str]) -> Script {
             "mixed" => Leg::Mixed,
             _ => panic!("unknown speaker in {line:?}"),
         };
-        let mut time = if at.is_empty() { end + 0.6 } else { at.parse().unwrap() };
+        let mut time = if at.is_empty() {
+            end + 0.6
+        } else {
+            at.parse().unwrap()
+        };
         let mut mark = Mark::Either;
         for piece in text.split_whitespace() {
             if let Some(pause) = piece.strip_prefix('|') {
@@ -132,13 +138,21 @@ impl Script {
             }
         };
         let last = self.end + 12.0;
-        judge(&find(&self.words, seconds(last), policy), None, "at the end");
+        judge(
+            &find(&self.words, seconds(last), policy),
+            None,
+            "at the end",
+        );
         // Every 0.2 s what is released then must be what it should be by what was heard until then.
         let mut now = HOLD;
         while now < last + HOLD {
             let heard = now - RECOGNITION;
             let findings = find(&self.heard_by(heard), seconds(heard), policy);
-            judge(&findings, Some((now - HOLD, now - HOLD + 0.2)), &format!("released at {now:.1}"));
+            judge(
+                &findings,
+                Some((now - HOLD, now - HOLD + 0.2)),
+                &format!("released at {now:.1}"),
+            );
             now += 0.2;
         }
         problems
@@ -153,9 +167,24 @@ pub(super) fn check_with(policy: &Policy, lines: &[&str]) {
         let end = seconds(script.end + 12.0);
         let findings: Vec<String> = find(&script.words, end, policy)
             .iter()
-            .map(|f| format!("  {} {:.1}-{:.1} {} {}: {}", f.leg, f.span.start.seconds(), f.span.end.seconds().min(9999.0), f.kind, f.rule, f.reason))
+            .map(|f| {
+                format!(
+                    "  {} {:.1}-{:.1} {} {}: {}",
+                    f.leg,
+                    f.span.start.seconds(),
+                    f.span.end.seconds().min(9999.0),
+                    f.kind,
+                    f.rule,
+                    f.reason
+                )
+            })
             .collect();
-        panic!("{}\n{}\nfindings at the end:\n{}", lines.join("\n"), problems.join("\n"), findings.join("\n"));
+        panic!(
+            "{}\n{}\nfindings at the end:\n{}",
+            lines.join("\n"),
+            problems.join("\n"),
+            findings.join("\n")
+        );
     }
 }
 
