@@ -64,7 +64,7 @@ pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserF
     Ok(Arc::new(factory))
 }
 
-fn parse_profile(text: &str) -> Result<Profile, String> {
+pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
     match text {
         "strict" => Ok(Profile::Strict),
         "balanced" => Ok(Profile::Balanced),
