@@ -11,6 +11,7 @@ mod detect;
 mod doctor;
 mod eval;
 mod model;
+mod model_verify;
 mod replay;
 mod serve;
 mod shared;
