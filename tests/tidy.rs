@@ -19,7 +19,9 @@ const LONGEST_FILE: usize = 600;
 
 const VOCABULARY: &[&str] = &["call", "audio", "telemetry"];
 const CORE: &[&str] = &["speech", "detect", "policy", "session"];
-const ADAPTERS: &[&str] = &["ingress", "engine", "egress", "store", "model"];
+/// What the adapters may all use: models are files that are made and checked before an engine loads them.
+const GROUND: &[&str] = &["model"];
+const ADAPTERS: &[&str] = &["ingress", "engine", "egress", "store"];
 /// Above everything but the command line.
 const SHELL: &[&str] = &["gateway", "api", "config"];
 
@@ -165,16 +167,20 @@ fn imports(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     let mut allowed = vec![VOCABULARY];
-    let vocabulary = VOCABULARY.contains(&module);
     let pure = CORE.contains(&module);
-    if !vocabulary {
+    if !VOCABULARY.contains(&module) {
         allowed.push(CORE);
+    }
+    if ADAPTERS.contains(&module) || SHELL.contains(&module) {
+        allowed.push(GROUND);
     }
     if SHELL.contains(&module) {
         allowed.push(ADAPTERS);
         allowed.push(SHELL);
     }
-    let known = vocabulary || pure || ADAPTERS.contains(&module) || SHELL.contains(&module);
+    let known = [VOCABULARY, CORE, GROUND, ADAPTERS, SHELL]
+        .iter()
+        .any(|group| group.contains(&module));
     let mut complaints = Vec::new();
     if !known {
         complaints.push(format!("module {module} has no place in tests/tidy.rs"));
@@ -288,13 +294,7 @@ fn places(source: &Source) -> Vec<String> {
         return Vec::new();
     }
     // In pieces, so that this file does not complain about itself.
-    let folders = concat!(
-        "(?:^|[\\s\"'`=(:])/(?:wo",
-        "rk|ro",
-        "ot|ho",
-        "me|tmp/w",
-        "t)/"
-    );
+    let folders = concat!("(?:^|[\\s\"'`=(:])/(?:wo", "rk|ro", "ot|tmp/w", "t)/");
     let hosts = concat!(
         r"(?:static|index)\.crates\.",
         r"io|pythonhosted\.",
@@ -438,6 +438,8 @@ fn forbidden_imports_are_seen() {
         1,
     );
     check(imports, "src/engine.rs", "use crate::speech::Window;", 0);
+    check(imports, "src/engine.rs", "use crate::model::ggml;", 0);
+    check(imports, "src/model.rs", "use crate::engine::Pool;", 1);
     check(imports, "src/gateway.rs", "use crate::{cli, egress};", 1);
     check(imports, "src/cli/serve.rs", "use crate::gateway;", 0);
     check(

@@ -37,18 +37,20 @@ pub struct SharedArguments {
 impl SharedArguments {
     /// The configuration these arguments, the environment and the files amount to.
     pub fn resolve(&self) -> anyhow::Result<Config> {
-        Config::load(
-            self.config.as_deref(),
-            Overrides {
-                policy: self.policy.clone(),
-                profile: self.profile,
-                model: self.model.clone(),
-                hold_seconds: self.hold,
-                workers: self.workers,
-                ..Overrides::default()
-            },
-        )
-        .map_err(anyhow::Error::from)
+        self.resolve_with(Overrides::default())
+    }
+
+    /// Like [`SharedArguments::resolve`], with a command's own arguments in `own`.
+    pub fn resolve_with(&self, own: Overrides) -> anyhow::Result<Config> {
+        let overrides = Overrides {
+            policy: self.policy.clone(),
+            profile: self.profile,
+            model: self.model.clone(),
+            hold_seconds: self.hold,
+            workers: self.workers,
+            ..own
+        };
+        Ok(Config::load(self.config.as_deref(), overrides)?)
     }
 }
 
@@ -68,6 +70,23 @@ fn parse_profile(text: &str) -> Result<Profile, String> {
         "balanced" => Ok(Profile::Balanced),
         "lenient" => Ok(Profile::Lenient),
         _ => Err("expected strict, balanced or lenient".into()),
+    }
+}
+
+/// Loads the model and starts the recogniser's workers.
+pub(super) fn open_engine(_config: &Config) -> anyhow::Result<crate::gateway::serve::NoEngine> {
+    anyhow::bail!("no engine yet")
+}
+
+/// Writes text to standard output; a reader that has gone is no error.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
     }
 }
 

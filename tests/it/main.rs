@@ -1,0 +1,16 @@
+//! The gateway with real sockets, files and processes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests; clippy knows only functions marked so"
+)]
+
+mod calls;
+mod engine_failures;
+mod flood;
+mod health;
+mod hostile;
+mod lifecycle;
+mod support;
