@@ -8,18 +8,22 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::batch::Batch;
+use self::batch::{Batch, Pace};
 use self::call::{Plan, Played};
 use self::inputs::Input;
 use super::shared::{self, SharedArguments};
 use super::timeline;
 use crate::audio::MediaTime;
+use crate::config::Config;
 use crate::egress::refuse_output_over_input;
+use crate::engine::RecogniserFactory;
+use crate::gateway::{Transcriber, process};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,6 +114,8 @@ fn parse_seconds(text: &str) -> Result<MediaTime, String> {
 
 /// Runs the command.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    process::hide_panic_messages();
+    process::forbid_core_dumps().context("core dumps cannot be switched off")?;
     let (inputs, mut failures) = arguments.gather()?;
     for input in &inputs {
         for file in input.files() {
@@ -117,16 +123,21 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     let config = arguments.shared.resolve()?;
-    let factory = shared::recognisers(&config)?;
-    let plan = Plan::new(&config, factory.model_sha256(), Some(arguments.out.clone()))?;
-    let batch = Batch {
-        plan: &plan,
-        factory: factory.as_ref(),
-        jobs: arguments.pace.jobs(),
-        engine_delay: arguments.pace.engine_delay(),
-        speed: arguments.speed,
-    };
-    let results = batch.run(&inputs, |input, play| play(input, false))?;
+    let results = match arguments.speed {
+        Speed::Max => {
+            let factory = shared::recognisers(&config)?;
+            let pace = Pace::Virtual {
+                factory: &factory,
+                engine_delay: arguments.pace.engine_delay,
+            };
+            arguments.play(&config, factory.model_sha256(), pace, &inputs)
+        }
+        Speed::Realtime => {
+            let engine = Arc::new(shared::open_engine(&config)?);
+            let pace = Pace::Realtime(engine.clone());
+            arguments.play(&config, engine.model_sha256(), pace, &inputs)
+        }
+    }?;
     let mut done = Vec::new();
     for (input, result) in inputs.iter().zip(results) {
         match result {
@@ -164,6 +175,22 @@ impl Failure {
 }
 
 impl Arguments {
+    fn play(
+        &self,
+        config: &Config,
+        model_sha256: &str,
+        pace: Pace<'_>,
+        inputs: &[Input],
+    ) -> anyhow::Result<Vec<anyhow::Result<Played>>> {
+        let plan = Plan::new(config, model_sha256, Some(self.out.clone()))?;
+        let batch = Batch {
+            plan: &plan,
+            jobs: self.pace.jobs(),
+            pace,
+        };
+        batch.run(inputs, |input, play| play(input, false))
+    }
+
     /// The calls to play, and those files that cannot be. A problem with the only one is an error.
     fn gather(&self) -> anyhow::Result<(Vec<Input>, Vec<Failure>)> {
         if let (Some(agent), Some(customer)) = (&self.agent, &self.customer) {

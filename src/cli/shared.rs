@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::config::{Config, Overrides};
+use crate::engine::whisper::{WhisperFactory, WhisperSettings};
 use crate::policy::Profile;
 
 /// Arguments of every command that listens to calls.
@@ -54,14 +55,10 @@ impl SharedArguments {
     }
 }
 
-/// What listens to calls, by the configuration's model.
-pub(super) fn recognisers(
-    config: &Config,
-) -> anyhow::Result<std::sync::Arc<dyn crate::engine::RecogniserFactory>> {
-    anyhow::bail!(
-        "model {}: this build has no speech recognition",
-        config.model
-    )
+/// Loads the configuration's model.
+pub(super) fn recognisers(config: &Config) -> anyhow::Result<WhisperFactory> {
+    let path = crate::model::resolve(&config.model)?;
+    Ok(WhisperFactory::load(&path, WhisperSettings::default())?)
 }
 
 fn parse_profile(text: &str) -> Result<Profile, String> {

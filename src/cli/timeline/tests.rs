@@ -63,7 +63,7 @@ fn levels() -> Vec<Levels> {
         (0..3_000)
             .map(|frame| {
                 let seconds = f64::from(frame) * FRAME_S;
-                let turn = (seconds / 10.0) as u64 % 2 == 0;
+                let turn = ((seconds / 10.0) as u64).is_multiple_of(2);
                 if turn == first { 100.0 * seconds } else { 0.0 }
             })
             .collect()
