@@ -117,10 +117,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     process::hide_panic_messages();
     process::forbid_core_dumps().context("core dumps cannot be switched off")?;
     let (inputs, mut failures) = arguments.gather()?;
-    for input in &inputs {
-        for file in input.files() {
-            refuse_output_over_input(&arguments.out, file)?;
-        }
+    let files = inputs.iter().flat_map(Input::files);
+    for file in arguments.inputs.iter().chain(files) {
+        refuse_output_over_input(&arguments.out, file)?;
     }
     let config = arguments.shared.resolve()?;
     let results = match arguments.speed {

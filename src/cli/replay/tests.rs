@@ -196,7 +196,10 @@ fn wrong_usage() {
             "call.wav --agent a.wav --customer c.wav --out x",
             "cannot be used with",
         ),
-        ("call.wav --out x --engine-delay=-1", "expected seconds from 0 to 3600"),
+        (
+            "call.wav --out x --engine-delay=-1",
+            "expected seconds from 0 to 3600",
+        ),
         (
             "call.wav --out x --engine-delay soon",
             "expected seconds from 0 to 3600",
