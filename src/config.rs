@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::audio::MediaTime;
 use crate::call::Leg;
-use crate::policy::{Policy, Profile};
+use crate::policy::{Policy, PolicyError, Profile};
 
 use file::{FileConfig, Source};
 
@@ -121,9 +121,9 @@ pub enum ConfigError {
         /// The field, what is wrong and what was expected.
         problem: String,
     },
-    /// The policy was refused.
-    #[error("{0}")]
-    Policy(String),
+    /// The policy file was refused.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 impl Config {
@@ -239,17 +239,17 @@ impl Config {
 
 /// The policy of a file, or the built-in one, with the profile asked for.
 fn load_policy(file: Option<&Path>, profile: Option<Profile>) -> Result<Policy, ConfigError> {
-    let mut policy = Policy::default();
-    if let Some(path) = file {
-        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-            file: path.to_owned(),
-            source,
-        })?;
-    }
-    if let Some(profile) = profile {
-        policy.profile = profile;
-    }
-    Ok(policy)
+    let policy = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+                file: path.to_owned(),
+                source,
+            })?;
+            Policy::parse(&text, &path.display().to_string())?
+        }
+        None => Policy::default(),
+    };
+    Ok(profile.map_or_else(|| policy.clone(), |profile| policy.with_profile(profile)))
 }
 
 fn out_of(count: usize, least: usize, most: usize) -> Option<String> {

@@ -2,8 +2,29 @@
 //!
 //! **Architecture invariants:** a pure function of the words heard so far, whatever order their
 //! windows were transcribed in; no clock, no audio, and no value in any output.
+//!
+//! ```text
+//! words -> numbers -> conversation -> question -> expectation -> findings
+//!                                  \-> run ------> verdict ----/
+//! ```
+//!
+//! `question` finds what was asked, announced or named; `expectation` hides the answers to questions,
+//! digits or not; `run` joins digits, and `verdict` judges them by context, shape, checks and age. A
+//! suspicion is lifted by a later call that returns it no longer.
 
+mod checks;
+mod conversation;
+mod evidence;
+mod expectation;
+mod kinds;
+pub mod numbers;
+mod question;
+mod run;
+mod talk;
+pub mod text;
 pub mod token;
+mod verdict;
+mod wording;
 
 use std::fmt;
 
@@ -11,6 +32,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaTime, Span};
 use crate::call::{Leg, Sensitive};
+use crate::policy::Policy;
+
+pub use checks::Checksum;
+pub(crate) use wording::normalise_phrase;
+
+use conversation::{Conversation, Heard};
 
 /// A word of the conversation, in media time.
 #[derive(Debug, Clone)]
@@ -43,6 +70,62 @@ impl Kind {
     pub const TRACK_DATA: Kind = Kind::known("track_data");
     /// United States social security number, 9 digits.
     pub const SSN: Kind = Kind::known("ssn");
+
+    /// Korean resident registration number, 13 digits.
+    pub const RRN: Kind = Kind::known("rrn");
+    /// British national insurance number, two letters, six digits and a letter.
+    pub const NINO: Kind = Kind::known("nino");
+    /// Canadian social insurance number, 9 digits.
+    pub const SIN: Kind = Kind::known("sin");
+    /// Australian tax file number, 8 or 9 digits.
+    pub const TFN: Kind = Kind::known("tfn");
+    /// Indian Aadhaar number, 12 digits.
+    pub const AADHAAR: Kind = Kind::known("aadhaar");
+    /// Bank account number.
+    pub const BANK_ACCOUNT: Kind = Kind::known("bank_account");
+    /// United States bank routing number, 9 digits.
+    pub const ROUTING: Kind = Kind::known("routing");
+    /// British bank sort code, 6 digits.
+    pub const SORT_CODE: Kind = Kind::known("sort_code");
+    /// International bank account number (ISO 13616).
+    pub const IBAN: Kind = Kind::known("iban");
+    /// Passport number.
+    pub const PASSPORT: Kind = Kind::known("passport");
+    /// Driving licence number.
+    pub const DRIVER_LICENCE: Kind = Kind::known("driver_licence");
+    /// Date of birth.
+    pub const DOB: Kind = Kind::known("dob");
+    /// Password, spelled or said.
+    pub const PASSWORD: Kind = Kind::known("password");
+    /// One-time code sent to the caller.
+    pub const OTP: Kind = Kind::known("otp");
+    /// Number of a health insurance, patient or medical record.
+    pub const HEALTH_ID: Kind = Kind::known("health_id");
+
+    /// Every known kind.
+    pub const ALL: [Kind; 21] = [
+        Kind::PAN,
+        Kind::CVV,
+        Kind::EXPIRY,
+        Kind::PIN,
+        Kind::TRACK_DATA,
+        Kind::SSN,
+        Kind::RRN,
+        Kind::NINO,
+        Kind::SIN,
+        Kind::TFN,
+        Kind::AADHAAR,
+        Kind::BANK_ACCOUNT,
+        Kind::ROUTING,
+        Kind::SORT_CODE,
+        Kind::IBAN,
+        Kind::PASSPORT,
+        Kind::DRIVER_LICENCE,
+        Kind::DOB,
+        Kind::PASSWORD,
+        Kind::OTP,
+        Kind::HEALTH_ID,
+    ];
 
     const fn known(name: &'static str) -> Self {
         Self(std::borrow::Cow::Borrowed(name))
@@ -87,55 +170,52 @@ pub struct Finding {
 ///
 /// `words` are in order of start time over all legs (the last few minutes of the call suffice);
 /// `heard_until` is up to where each leg was transcribed. Findings are in order of start.
-pub fn find(
-    _words: &[HeardWord],
-    _heard_until: MediaTime,
-    _policy: &crate::policy::Policy,
-) -> Vec<Finding> {
-    Vec::new()
+pub fn find(words: &[HeardWord], heard_until: MediaTime, policy: &Policy) -> Vec<Finding> {
+    let mut heard: Vec<Heard<'_>> = words
+        .iter()
+        .map(|word| Heard {
+            leg: word.leg,
+            span: word.span,
+            text: word.text.expose(),
+        })
+        .collect();
+    heard.sort_by_key(|word| (word.span.start, word.leg, word.span.end));
+    examine(&heard, heard_until, policy)
+}
+
+/// [`find`] on borrowed words in order of start.
+fn examine(words: &[Heard<'_>], heard_until: MediaTime, policy: &Policy) -> Vec<Finding> {
+    let mut conversation = Conversation::new(words);
+    let mentions = question::mentions(&conversation, policy);
+    question::mark_wordy_numbers(&mut conversation, &mentions);
+    let windows = expectation::windows(&conversation, &mentions, heard_until, policy);
+    let runs = run::runs(&conversation, &mentions);
+    let mut findings = expectation::findings(&windows);
+    findings.extend(verdict::findings(
+        &conversation,
+        &mentions,
+        &windows,
+        &runs,
+        heard_until,
+        policy,
+    ));
+    findings.retain(|finding| policy.enabled(&finding.kind));
+    findings.sort_by(|a, b| {
+        (a.span.start, a.leg, a.span.end, &a.kind).cmp(&(b.span.start, b.leg, b.span.end, &b.kind))
+    });
+    findings
 }
 
 /// Whether a written word has a digit or is a number word, so that it may carry part of a value.
 pub fn may_be_number(text: &str) -> bool {
-    const NUMBER_WORDS: [&str; 30] = [
-        "zero",
-        "oh",
-        "o",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "double",
-        "triple",
-        "treble",
-        "hundred",
-        "thousand",
-        "nought",
-        "niner",
-        "naught",
-    ];
-    if text.bytes().any(|byte| byte.is_ascii_digit()) {
-        return true;
-    }
-    text.split(|letter: char| !letter.is_alphanumeric())
-        .any(|part| {
-            let part = part.to_lowercase();
-            NUMBER_WORDS.contains(&part.as_str())
-                || (part.ends_with("ty") && part.len() >= 5 && part.len() <= 7)
+    text.bytes().any(|byte| byte.is_ascii_digit())
+        || numbers::read([text]).iter().any(|token| {
+            matches!(
+                token.form,
+                token::Form::Number { .. } | token::Form::Debris | token::Form::Letter(_)
+            )
         })
 }
+
+#[cfg(test)]
+mod tests;

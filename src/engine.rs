@@ -11,6 +11,7 @@ use crate::telemetry::FailureCause;
 pub mod blas;
 mod envelope;
 mod guard;
+pub mod pool;
 pub mod whisper;
 mod words;
 

@@ -13,5 +13,5 @@ mod call;
 mod pacing;
 mod taping;
 
-pub use call::{Job, Transcriber};
+pub use call::Transcriber;
 pub use taping::{Tape, TapeFactory};

@@ -22,7 +22,6 @@ use super::shared::{self, SharedArguments};
 use super::timeline;
 use crate::audio::wav_file::WavFile;
 use crate::egress::{Recording, Report, refuse_output_over_input};
-use crate::engine::RecogniserFactory;
 use crate::gateway::process;
 
 const EXAMPLES: &str = "\
@@ -117,7 +116,7 @@ impl Arguments {
             plan: &plan,
             jobs: self.pace.jobs(),
             pace: Pace::Virtual {
-                factory: &factory,
+                factory: factory.as_ref(),
                 engine_delay: self.pace.engine_delay(),
             },
         };

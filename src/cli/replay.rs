@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -20,10 +21,12 @@ use self::inputs::Input;
 use super::shared::{self, SharedArguments};
 use super::timeline;
 use crate::audio::MediaTime;
-use crate::config::Config;
 use crate::egress::refuse_output_over_input;
-use crate::engine::RecogniserFactory;
-use crate::gateway::{Transcriber, process};
+use crate::engine::pool::{Pool, PoolSettings};
+use crate::gateway::process;
+
+/// How long recognisers may take to end what they are at when all calls were played.
+const WORKERS_END: Duration = Duration::from_secs(10);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -122,19 +125,29 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         refuse_output_over_input(&arguments.out, file)?;
     }
     let config = arguments.shared.resolve()?;
+    let factory = shared::recognisers(&config)?;
+    let plan = Plan::new(&config, factory.model_sha256(), Some(arguments.out.clone()))?;
+    let batch = |pace| Batch {
+        plan: &plan,
+        jobs: arguments.pace.jobs(),
+        pace,
+    };
+    let play = |batch: Batch<'_>| batch.run(&inputs, |input, play| play(input, false));
     let results = match arguments.speed {
-        Speed::Max => {
-            let factory = shared::recognisers(&config)?;
-            let pace = Pace::Virtual {
-                factory: &factory,
-                engine_delay: arguments.pace.engine_delay,
-            };
-            arguments.play(&config, factory.model_sha256(), pace, &inputs)
-        }
+        Speed::Max => play(batch(Pace::Virtual {
+            factory: &*factory,
+            engine_delay: arguments.pace.engine_delay,
+        })),
         Speed::Realtime => {
-            let engine = Arc::new(shared::open_engine(&config)?);
-            let pace = Pace::Realtime(engine.clone());
-            arguments.play(&config, engine.model_sha256(), pace, &inputs)
+            let settings = PoolSettings {
+                workers: config.workers,
+                ..PoolSettings::default()
+            };
+            let pool = Arc::new(Pool::start(Arc::clone(&factory), settings));
+            let results = play(batch(Pace::Realtime(pool.clone())));
+            // Ending while the speech library calculates may crash it; its work is of no use any more.
+            pool.close_and_wait(WORKERS_END);
+            results
         }
     }?;
     let mut done = Vec::new();
@@ -174,22 +187,6 @@ impl Failure {
 }
 
 impl Arguments {
-    fn play(
-        &self,
-        config: &Config,
-        model_sha256: &str,
-        pace: Pace<'_>,
-        inputs: &[Input],
-    ) -> anyhow::Result<Vec<anyhow::Result<Played>>> {
-        let plan = Plan::new(config, model_sha256, Some(self.out.clone()))?;
-        let batch = Batch {
-            plan: &plan,
-            jobs: self.pace.jobs(),
-            pace,
-        };
-        batch.run(inputs, |input, play| play(input, false))
-    }
-
     /// The calls to play, and those files that cannot be. A problem with the only one is an error.
     fn gather(&self) -> anyhow::Result<(Vec<Input>, Vec<Failure>)> {
         if let (Some(agent), Some(customer)) = (&self.agent, &self.customer) {

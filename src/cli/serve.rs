@@ -4,17 +4,22 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::shared::{SharedArguments, open_engine, print};
+use super::shared::{SharedArguments, print, recognisers};
 use crate::config::{Config, Overrides};
+use crate::engine::pool::{Pool, PoolSettings};
 use crate::gateway::serve::{Server, Settings};
-use crate::gateway::{process, supervise};
+use crate::gateway::{Transcriber, process, supervise};
 use crate::telemetry::logs::{self, LogFormat};
+
+/// How long recognisers may take to end what they are at when the server stops.
+const WORKERS_END: Duration = Duration::from_secs(10);
 
 /// Listens for live calls and records them clean.
 ///
@@ -147,15 +152,30 @@ fn serve(
             });
             print(&format!("{line}\n"))?;
         }
-        let loading = tokio::task::spawn_blocking(move || open_engine(&config));
-        tokio::select! {
-            loaded = loading => {
-                engine.install(Arc::new(loaded.context("loading the model failed")??));
-                tracing::info!("ready for calls");
-            }
-            () = shutdown.cancelled() => {}
+        let loading = tokio::task::spawn_blocking(move || {
+            let factory = recognisers(&config)?;
+            let settings = PoolSettings {
+                workers: config.workers,
+                ..PoolSettings::default()
+            };
+            anyhow::Ok(Arc::new(Pool::start(factory, settings)))
+        });
+        let pool = tokio::select! {
+            loaded = loading => Some(loaded.context("loading the model failed")??),
+            () = shutdown.cancelled() => None,
+        };
+        if let Some(pool) = &pool {
+            engine.install(Arc::clone(pool) as Arc<dyn Transcriber>);
+            tracing::info!("ready for calls");
         }
         serving.await.context("the server failed")?;
+        if let Some(pool) = pool {
+            // Ending while the speech library calculates may crash it; its work is of no use any more.
+            let ended = tokio::task::spawn_blocking(move || pool.close_and_wait(WORKERS_END));
+            if !ended.await.unwrap_or(false) {
+                tracing::warn!("a recogniser did not end");
+            }
+        }
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     })

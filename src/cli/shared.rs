@@ -2,10 +2,12 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use crate::config::{Config, Overrides};
+use crate::engine::RecogniserFactory;
 use crate::engine::whisper::{WhisperFactory, WhisperSettings};
 use crate::policy::Profile;
 
@@ -55,24 +57,20 @@ impl SharedArguments {
     }
 }
 
-/// Loads the configuration's model.
-pub(super) fn recognisers(config: &Config) -> anyhow::Result<WhisperFactory> {
-    let path = crate::model::resolve(&config.model)?;
-    Ok(WhisperFactory::load(&path, WhisperSettings::default())?)
+/// What listens to calls, by the configuration's model; reads the model, which takes a second or so.
+pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
+    let file = crate::model::resolve(&config.model)?;
+    let factory = WhisperFactory::load(&file, WhisperSettings::default())?;
+    Ok(Arc::new(factory))
 }
 
-fn parse_profile(text: &str) -> Result<Profile, String> {
+pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
     match text {
         "strict" => Ok(Profile::Strict),
         "balanced" => Ok(Profile::Balanced),
         "lenient" => Ok(Profile::Lenient),
         _ => Err("expected strict, balanced or lenient".into()),
     }
-}
-
-/// Loads the model and starts the recogniser's workers.
-pub(super) fn open_engine(_config: &Config) -> anyhow::Result<crate::gateway::serve::NoEngine> {
-    anyhow::bail!("no engine yet")
 }
 
 /// Writes text to standard output; a reader that has gone is no error.

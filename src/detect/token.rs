@@ -36,6 +36,9 @@ pub enum Form {
     Number {
         /// The digits, values 0 to 9.
         digits: Sensitive<Vec<u8>>,
+        /// For each digit the index of the source word it was read from: as long as `digits`, never
+        /// decreasing, within the token's `words`. Carries no value, only positions.
+        sources: Vec<usize>,
         /// How they were meant.
         sense: Sense,
     },

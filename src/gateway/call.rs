@@ -21,6 +21,7 @@ use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::{CallFacts, EngineWork};
 use crate::engine::Outcome;
+use crate::engine::pool::{Job, Pool};
 use crate::policy::Policy;
 use crate::session::{Output, RawFrame, Session, Settings};
 use crate::speech::{Window, WindowId};
@@ -34,16 +35,6 @@ const LONGEST_GAP: MediaTime = MediaTime::from_millis(10 * 60 * 1_000);
 /// How long the recorder may take to complete a recording before the call is over without it.
 const RECORDER_GRACE: Duration = Duration::from_secs(30);
 
-/// A window on its way to the engine.
-pub struct Job {
-    /// What to transcribe.
-    pub window: Window,
-    /// When the answer is needed.
-    pub deadline: Instant,
-    /// Takes the answer, from any thread.
-    pub reply: Box<dyn FnOnce(WindowId, Outcome) + Send>,
-}
-
 /// Takes windows and answers each exactly once, in any order, failure included.
 pub trait Transcriber: Send + Sync {
     /// Accepts a job without blocking.
@@ -52,6 +43,26 @@ pub trait Transcriber: Send + Sync {
     fn check(&self) -> anyhow::Result<()>;
     /// SHA-256 of the model in lower-case hex.
     fn model_sha256(&self) -> &str;
+}
+
+impl Transcriber for Pool {
+    fn submit(&self, job: Job) {
+        Pool::submit(self, job);
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let health = self.health();
+        anyhow::ensure!(
+            health.is_serving(),
+            "none of {} recognisers is in service",
+            health.wanted
+        );
+        Ok(())
+    }
+
+    fn model_sha256(&self) -> &str {
+        Pool::model_sha256(self)
+    }
 }
 
 /// What the socket's reader tells the call.

@@ -237,6 +237,12 @@ fn connected() -> (MediaTime, String) {
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn connect(url: &str) -> Result<Socket, PlayError> {
+    if !url.starts_with("ws://") {
+        return Err(PlayError::Connection {
+            url: url.to_owned(),
+            problem: "expected ws://HOST:PORT/PATH; TLS ends before the gateway".into(),
+        });
+    }
     match tokio_tungstenite::connect_async(url).await {
         Ok((socket, _response)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {

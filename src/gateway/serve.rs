@@ -260,15 +260,3 @@ impl Drop for StreamClaim {
             .remove(&self.stream);
     }
 }
-
-/// Placeholder
-pub struct NoEngine;
-impl Transcriber for NoEngine {
-    fn submit(&self, _job: super::Job) {}
-    fn check(&self) -> anyhow::Result<()> {
-        Ok(())
-    }
-    fn model_sha256(&self) -> &str {
-        ""
-    }
-}

@@ -27,11 +27,6 @@ impl HoldBuffer {
         self.head
     }
 
-    /// Index of the first sample.
-    pub(super) fn base(&self) -> u64 {
-        self.base
-    }
-
     /// How many samples can be appended.
     pub(super) fn room(&self) -> u64 {
         self.ring.len() as u64 - (self.head - self.base)

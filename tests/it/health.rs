@@ -109,7 +109,12 @@ async fn paced_call_that_cannot_be_recorded_is_closed() {
         }
     }
     assert_eq!(client.close_code().await, Some(1_011));
-    assert!(watch_log().text().contains("recording failed: no space"));
+    eventually(Duration::from_secs(5), || {
+        let log = watch_log().text();
+        log.contains("the call is not recorded any further error=no space")
+            .then_some(())
+    })
+    .await;
 }
 
 /// A disk that takes the file, and no audio.

@@ -8,9 +8,11 @@
 )]
 
 mod calls;
+mod commands;
 mod engine_failures;
 mod flood;
 mod health;
 mod hostile;
+mod isolation;
 mod lifecycle;
 mod support;

@@ -5,7 +5,7 @@ use clap::Parser;
 use tempfile::TempDir;
 
 use super::*;
-use crate::engine::{Recogniser, RecogniserError};
+use crate::engine::{Recogniser, RecogniserError, RecogniserFactory};
 use crate::speech::{Transcript, Window};
 
 #[derive(Debug, Parser)]

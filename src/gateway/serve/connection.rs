@@ -115,23 +115,24 @@ pub(super) async fn run(
     });
 
     match live {
-        None => close(&mut socket, &end, &shared).await,
+        None => close(socket, &end, &shared).await,
         Some(live) if end.normal => {
             let call = hang_up(live, &end).instrument(span);
             let mut call = std::pin::pin!(call);
             // The peer that stopped the call closes; if it does not, the recording's completion or the
             // limit does.
-            tokio::select! {
-                () = &mut call => return close(&mut socket, &end, &shared).await,
-                () = until_closed(&mut socket) => {}
-                () = tokio::time::sleep(shared.settings.limits.close) => {
-                    close(&mut socket, &end, &shared).await;
-                }
+            let complete = tokio::select! {
+                () = &mut call => true,
+                () = until_closed(&mut socket) => false,
+                () = tokio::time::sleep(shared.settings.limits.close) => false,
+            };
+            close(socket, &end, &shared).await;
+            if !complete {
+                call.await;
             }
-            call.await;
         }
         Some(live) => {
-            close(&mut socket, &end, &shared).await;
+            close(socket, &end, &shared).await;
             hang_up(live, &end).instrument(span).await;
         }
     }
@@ -155,16 +156,19 @@ async fn hang_up(live: Live, end: &End) {
     }
 }
 
-async fn close(socket: &mut WebSocket, end: &End, shared: &Shared) {
-    let Some(code) = end.close else { return };
-    let frame = Message::Close(Some(CloseFrame {
-        code,
-        reason: end.why.into(),
-    }));
+/// Closes the connection, or answers the peer's closing, and lets go of it: the recording may take longer.
+async fn close(mut socket: WebSocket, end: &End, shared: &Shared) {
     let closing = async {
-        if socket.send(frame).await.is_ok() {
-            until_closed(socket).await;
+        if let Some(code) = end.close {
+            let frame = CloseFrame {
+                code,
+                reason: end.why.into(),
+            };
+            if socket.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
         }
+        until_closed(&mut socket).await;
     };
     // A peer that does not answer is cut off.
     let _ = timeout(shared.settings.limits.close, closing).await;

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::audio::SampleRate;
 use crate::call::Leg;
-use crate::gateway::Job;
+use crate::engine::pool::Job;
 use crate::speech::Transcript;
 
 /// Answers at once that nothing was said.
