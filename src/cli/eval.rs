@@ -14,14 +14,15 @@ use clap::Args;
 use self::labels::Labels;
 use self::measure::{Evaluation, Measured};
 use self::score::FillHeard;
-use super::replay::batch::Batch;
+use super::replay::PaceArguments;
+use super::replay::batch::{Batch, Pace};
 use super::replay::call::{Plan, Played};
 use super::replay::inputs::Input;
-use super::replay::{PaceArguments, Speed};
 use super::shared::{self, SharedArguments};
 use super::timeline;
 use crate::audio::wav_file::WavFile;
 use crate::egress::{Recording, Report, refuse_output_over_input};
+use crate::gateway::process;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,6 +70,8 @@ pub(super) struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    process::hide_panic_messages();
+    process::forbid_core_dumps().context("core dumps cannot be switched off")?;
     if arguments.picture && arguments.out.is_none() && arguments.recorded.is_none() {
         bail!("--picture: needs --out or --recorded, as a recording and its report are drawn");
     }
@@ -111,10 +114,11 @@ impl Arguments {
         let plan = Plan::new(&config, factory.model_sha256(), self.out.clone())?;
         let batch = Batch {
             plan: &plan,
-            factory: factory.as_ref(),
             jobs: self.pace.jobs(),
-            engine_delay: self.pace.engine_delay(),
-            speed: Speed::Max,
+            pace: Pace::Virtual {
+                factory: factory.as_ref(),
+                engine_delay: self.pace.engine_delay(),
+            },
         };
         let results = batch.run(&inputs, |input, play| {
             let Some(labels) = labels.iter().find(|labels| labels.audio == *input.file()) else {
