@@ -276,7 +276,12 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
         (Topic::Benign(_) | Topic::Allowed(_) | Topic::LastFour, _) => return None,
     };
     // Amounts, dates and counts are what they say, unless the number itself was just announced or asked for.
-    let just_now = mention.role != Role::Named && age <= MediaTime::from_millis(8_000);
+    let own = run.leg == mention.leg && run.leg != Leg::Mixed;
+    let just_now = match mention.role {
+        Role::Asked => !own && age <= MediaTime::from_millis(8_000),
+        Role::Announced => own && age <= MediaTime::from_millis(8_000),
+        Role::Named | Role::Denied => false,
+    };
     let digits = if just_now {
         run.digits.len() + run.debris
     } else {
@@ -284,7 +289,13 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
     };
     let long_ago = age > MediaTime::from_millis(30_000);
     let weak = matches!(mention.role, Role::Named) && long_ago;
-    let least = if long_ago { least.max(4) } else { least };
+    // Who asked and then says digits reads back; three digits of a speaker's own may be anything.
+    let asker = own && mention.role == Role::Asked;
+    let least = if long_ago || asker {
+        least.max(4)
+    } else {
+        least
+    };
     if digits < least
         || digits > most.max(25)
         || weak
