@@ -4,6 +4,9 @@
 //! [`MediaTime`] is that index divided by the sample rate, kept in microseconds so that times of
 //! different rates compare.
 
+pub mod g711;
+pub mod wav_file;
+
 use std::fmt;
 use std::ops::{Add, Sub};
 
@@ -13,20 +16,29 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SampleRate(u32);
 
-/// A sample rate outside 8 to 48 kHz.
+/// A sample rate that telephone systems and sound files do not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a sample rate of {0} Hz; 8,000 to 48,000 Hz are supported")]
+#[error(
+    "a sample rate of {0} Hz; 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 or 48000 is expected"
+)]
 pub struct UnsupportedRate(pub u32);
 
 impl SampleRate {
+    /// [`SampleRate::SPEECH`] as a number.
+    pub const SPEECH_HERTZ: u32 = 16_000;
     /// Narrow-band telephony (ITU-T G.711).
     pub const TELEPHONE: SampleRate = SampleRate(8_000);
     /// What speech recognition and voice detection work at.
-    pub const SPEECH: SampleRate = SampleRate(16_000);
+    pub const SPEECH: SampleRate = SampleRate(Self::SPEECH_HERTZ);
+
+    /// The accepted rates in hertz: those whose blocks convert to the speech rate without long delay.
+    pub const SUPPORTED: [u32; 9] = [
+        8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
+    ];
 
     /// Checks a rate that came from outside.
     pub fn new(hertz: u32) -> Result<Self, UnsupportedRate> {
-        if (8_000..=48_000).contains(&hertz) {
+        if Self::SUPPORTED.contains(&hertz) {
             Ok(Self(hertz))
         } else {
             Err(UnsupportedRate(hertz))

@@ -11,9 +11,11 @@ mod detect;
 mod doctor;
 mod eval;
 mod model;
+mod model_verify;
 mod replay;
 mod serve;
 mod shared;
+mod timeline;
 
 pub use shared::SharedArguments;
 

@@ -206,5 +206,16 @@ fn examine(words: &[Heard<'_>], heard_until: MediaTime, policy: &Policy) -> Vec<
     findings
 }
 
+/// Whether a written word has a digit or is a number word, so that it may carry part of a value.
+pub fn may_be_number(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+        || numbers::read([text]).iter().any(|token| {
+            matches!(
+                token.form,
+                token::Form::Number { .. } | token::Form::Debris | token::Form::Letter(_)
+            )
+        })
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,19 @@
 //! Speech recognition behind one trait, on dedicated threads.
 //!
 //! The engine knows windows and words. It does not know calls, policies or what is sensitive.
+//!
+//! Reading order: [`Recogniser`] and [`RecogniserFactory`] here, [`whisper`] which implements them, and
+//! [`pool`] which runs them.
 
 use crate::speech::{Transcript, Window};
 use crate::telemetry::FailureCause;
+
+pub mod blas;
+mod envelope;
+mod guard;
+pub mod pool;
+pub mod whisper;
+mod words;
 
 /// Turns one window of speech into words. One recogniser is used by one thread.
 pub trait Recogniser {

@@ -173,6 +173,11 @@ impl Policy {
         &self.customs
     }
 
+    /// What replaces samples that were not examined.
+    pub fn default_fill(&self) -> Fill {
+        Fill::Silence
+    }
+
     /// The policy's version for reports: the first 12 hex digits of the SHA-256 of its canonical text.
     pub fn version(&self) -> &str {
         &self.version

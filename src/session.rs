@@ -8,17 +8,28 @@
 //! it were examined; legs keep their length and alignment in blank mode; what is held is wiped when
 //! dropped; every hidden, late or failed stretch is told in an event.
 
+mod clearance;
+mod conversation;
+mod fill;
+mod hold;
+mod leg;
 mod redactor;
+mod timeline;
+mod transcript;
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::audio::{MediaTime, SampleIndex, SampleRate};
+use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::{Leg, Sensitive};
 use crate::engine::Outcome;
-use crate::policy::Policy;
-use crate::speech::{Window, WindowId};
-use crate::telemetry::Event;
+use crate::policy::{Policy, Redaction};
+use crate::speech::{Heard, Window, WindowId};
+use crate::telemetry::{Event, FailureCause};
 
+use conversation::Conversation;
+use fill::Filler;
+use leg::LegState;
 pub use redactor::CleanAudio;
 
 /// Samples as they came from the telephone system, placed on the timeline of one leg.
@@ -58,39 +69,347 @@ pub enum Output {
     Ended,
 }
 
+/// How much after a sample must have been examined before it may leave: more than a pad and the error of
+/// a word's start, so that what begins right after it can still be hidden whole.
+const MARGIN: MediaTime = MediaTime::from_millis(300);
+/// The longest gap that is filled; a longer one ends the call.
+const LONGEST_GAP: MediaTime = MediaTime::from_millis(600_000);
+/// How long packets out of order are waited for.
+const PATIENCE: MediaTime = MediaTime::from_millis(60);
+/// How far a leg may stay behind the other before its lack of packets counts as a gap.
+const LEG_LAG: MediaTime = MediaTime::from_millis(500);
+/// Audio is taken in steps of at most this, so that what is held stays within the hold.
+const STEP: MediaTime = MediaTime::from_millis(100);
+/// How far hearing may advance before the conversation is judged anew.
+const JUDGE_EVERY: MediaTime = MediaTime::from_millis(200);
+
 /// One call. See the module's documentation.
 #[derive(Debug)]
 pub struct Session {
     settings: Settings,
+    legs: Vec<LegState>,
+    /// The first sample that has not left.
+    cursor: u64,
+    /// The end of the call, once known.
+    end: Option<u64>,
+    ended: bool,
+    waiting: BTreeMap<WindowId, Waiting>,
+    next_window: u64,
+    conversation: Conversation,
+    /// What is to be hidden as far as is known, and what it was judged on.
+    plan: Vec<Redaction>,
+    judged_at: MediaTime,
+    stale: bool,
+    filler: Filler,
+    outputs: VecDeque<Output>,
+}
+
+/// A window that was not answered yet.
+#[derive(Debug)]
+struct Waiting {
+    leg: usize,
+    listened: Span,
+    decides: Span,
 }
 
 impl Session {
     /// Starts a call at media time zero.
     pub fn new(settings: Settings) -> Self {
-        Self { settings }
+        let rate = settings.rate;
+        let capacity = rate.samples_in(settings.hold + LEG_LAG + STEP + STEP) as usize;
+        let patience = rate.samples_in(PATIENCE);
+        let new_leg = |&leg| LegState::new(leg, rate, settings.hold, MARGIN, capacity, patience);
+        Self {
+            legs: settings.legs.iter().map(new_leg).collect(),
+            cursor: 0,
+            end: None,
+            ended: false,
+            waiting: BTreeMap::new(),
+            next_window: 0,
+            conversation: Conversation::default(),
+            plan: Vec::new(),
+            judged_at: MediaTime::ZERO,
+            stale: false,
+            filler: Filler::new(rate, settings.policy.default_fill()),
+            outputs: VecDeque::new(),
+            settings,
+        }
     }
 
     /// Takes audio. Frames may come late, twice or out of order; a leg this session does not have is
     /// ignored. A gap of more than ten minutes ends the call.
-    pub fn handle_audio(&mut self, _frame: RawFrame) {}
+    pub fn handle_audio(&mut self, frame: RawFrame) {
+        let Some(leg) = self.legs.iter().position(|state| state.leg == frame.leg) else {
+            return;
+        };
+        if self.end.is_some() {
+            return;
+        }
+        if frame.at.0 > self.head_index() + self.settings.rate.samples_in(LONGEST_GAP) {
+            return self.handle_end();
+        }
+        let samples = frame.samples.expose();
+        let head = self.legs[leg].timeline.held.head();
+        let known = head.saturating_sub(frame.at.0).min(samples.len() as u64) as usize;
+        if known > 0 {
+            self.legs[leg].timeline.mend(frame.at.0, &samples[..known]);
+        }
+        let step = self.settings.rate.samples_in(STEP);
+        while known < samples.len() && self.legs[leg].timeline.held.head() < frame.at.0 {
+            let to = (self.legs[leg].timeline.held.head() + step).min(frame.at.0);
+            self.legs[leg].timeline.pad_to(to);
+            self.advance();
+        }
+        for piece in samples[known..].chunks(step as usize) {
+            self.legs[leg].timeline.append(piece);
+            self.advance();
+        }
+    }
 
     /// Takes what came of a window. Answers to unknown windows are ignored.
-    pub fn handle_transcript(&mut self, _window: WindowId, _outcome: Outcome) {}
+    pub fn handle_transcript(&mut self, window: WindowId, outcome: Outcome) {
+        let Some(waiting) = self.waiting.remove(&window) else {
+            return;
+        };
+        let state = &mut self.legs[waiting.leg];
+        match outcome {
+            Ok(transcript) => {
+                if transcript.unreliable {
+                    let cause = FailureCause::Unintelligible;
+                    state.clearance.failed(waiting.decides, cause);
+                } else {
+                    state.clearance.examined(waiting.decides);
+                }
+                let leg = state.leg;
+                self.conversation
+                    .add(leg, waiting.listened, waiting.decides, transcript);
+            }
+            Err(cause) => state.clearance.failed(waiting.decides, cause),
+        }
+        self.stale = true;
+        self.release();
+    }
+
+    /// Nothing has arrived for a while: what was heard so far is sent to the recogniser, so that it is
+    /// examined when the stream goes on.
+    pub fn handle_stall(&mut self) {
+        self.listen(|state, heard| state.listener.flush(heard));
+    }
 
     /// The call is over: what is held leaves as its windows are answered.
-    pub fn handle_end(&mut self) {}
+    pub fn handle_end(&mut self) {
+        if self.end.is_some() {
+            return;
+        }
+        let end = self.head_index();
+        let step = self.settings.rate.samples_in(STEP);
+        while self
+            .legs
+            .iter()
+            .any(|state| state.timeline.held.head() < end)
+        {
+            for state in &mut self.legs {
+                let to = (state.timeline.held.head() + step).min(end);
+                state.timeline.pad_to(to);
+            }
+            self.advance();
+        }
+        self.end = Some(end);
+        self.listen(|state, heard| {
+            state
+                .timeline
+                .listen(true, |samples| state.listener.push(samples, heard));
+            state.listener.finish(heard);
+        });
+        self.release();
+    }
 
     /// No more answers will be waited for: what is held and not examined leaves as fill.
-    pub fn handle_drain_deadline(&mut self) {}
+    pub fn handle_drain_deadline(&mut self) {
+        self.handle_end();
+        for waiting in std::mem::take(&mut self.waiting).into_values() {
+            let clearance = &mut self.legs[waiting.leg].clearance;
+            clearance.failed(waiting.decides, FailureCause::DrainDeadline);
+        }
+        self.release();
+    }
 
     /// Up to where audio has arrived.
     pub fn head(&self) -> MediaTime {
-        MediaTime::ZERO
+        self.settings.rate.time_of(SampleIndex(self.head_index()))
+    }
+
+    /// Up to where audio has left.
+    pub fn released(&self) -> MediaTime {
+        self.settings.rate.time_of(SampleIndex(self.cursor))
+    }
+
+    /// How many windows have not been answered.
+    pub fn windows_waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// The next thing to do, or `None` until the next input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        let _ = &self.settings;
-        None
+        self.outputs.pop_front()
+    }
+
+    fn head_index(&self) -> u64 {
+        self.legs
+            .iter()
+            .map(|state| state.timeline.held.head())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// After the head moved: hears what is new and releases what is due.
+    fn advance(&mut self) {
+        let lag = self.settings.rate.samples_in(LEG_LAG);
+        let behind = self.head_index().saturating_sub(lag);
+        for state in &mut self.legs {
+            if state.timeline.held.head() < behind {
+                state.timeline.pad_to(behind);
+            }
+        }
+        self.listen(|state, heard| {
+            state
+                .timeline
+                .listen(false, |samples| state.listener.push(samples, heard));
+        });
+        self.release();
+    }
+
+    fn listen(&mut self, mut hear: impl FnMut(&mut LegState, &mut Vec<Heard>)) {
+        for index in 0..self.legs.len() {
+            let mut heard = Vec::new();
+            hear(&mut self.legs[index], &mut heard);
+            for part in heard {
+                match part {
+                    Heard::Silence(span) => self.legs[index].clearance.examined(span),
+                    Heard::Utterance {
+                        decides,
+                        listened,
+                        samples,
+                    } => self.ask(index, decides, listened, samples),
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, leg: usize, decides: Span, listened: Span, samples: Sensitive<Vec<f32>>) {
+        let id = WindowId(self.next_window);
+        self.next_window += 1;
+        let name = self.legs[leg].leg;
+        let expects_digits = self
+            .plan
+            .iter()
+            .any(|hide| hide.leg == name && hide.span.overlaps(listened));
+        self.waiting.insert(
+            id,
+            Waiting {
+                leg,
+                listened,
+                decides,
+            },
+        );
+        self.outputs.push_back(Output::Transcribe(Window {
+            id,
+            leg: name,
+            span: listened,
+            samples,
+            deadline: decides.start - MARGIN + self.settings.hold,
+            expects_digits,
+        }));
+    }
+
+    /// Judges the conversation anew when something was heard since.
+    fn judge(&mut self) {
+        let cursor = self.released();
+        let decided = self
+            .legs
+            .iter()
+            .map(|state| state.clearance.decided_to(cursor))
+            .min();
+        let mut heard_until = decided.unwrap_or(cursor);
+        if let Some(end) = self.end
+            && heard_until + MediaTime::from_millis(1) >= self.time_of(end)
+        {
+            // Nobody will say more: what was open is closed.
+            heard_until = heard_until + LONGEST_GAP;
+        }
+        if !self.stale && heard_until < self.judged_at + JUDGE_EVERY {
+            return;
+        }
+        self.stale = false;
+        self.judged_at = heard_until;
+        self.conversation.forget_before(cursor);
+        let words = self.conversation.words();
+        let findings = crate::detect::find(words, heard_until, &self.settings.policy);
+        self.plan = self.settings.policy.plan(&findings, self.settings.legs);
+    }
+
+    fn time_of(&self, index: u64) -> MediaTime {
+        self.settings.rate.time_of(SampleIndex(index))
+    }
+
+    /// The sample before which everything is due.
+    fn due(&self) -> u64 {
+        let rate = self.settings.rate;
+        let Some(end) = self.end else {
+            return self
+                .head_index()
+                .saturating_sub(rate.samples_in(self.settings.hold));
+        };
+        // After the end nothing is due by age: audio leaves as it is decided.
+        let (cursor, end_time) = (self.released(), self.time_of(end));
+        let limit = |state: &LegState| {
+            let decided = state.clearance.decided_to(cursor);
+            if decided + MediaTime::from_millis(1) >= end_time {
+                end
+            } else {
+                rate.index_at(decided - MARGIN).0
+            }
+        };
+        self.legs.iter().map(limit).min().unwrap_or(end).min(end)
+    }
+
+    fn release(&mut self) {
+        self.judge();
+        let due = self.due();
+        if due > self.cursor {
+            let released = redactor::release(
+                self.settings.rate,
+                &self
+                    .legs
+                    .iter()
+                    .map(|state| state.view(&self.plan))
+                    .collect::<Vec<_>>(),
+                (self.cursor, due),
+                MARGIN,
+                self.end.map(|end| self.time_of(end)),
+                &self.filler,
+            );
+            self.outputs
+                .extend(released.audio.into_iter().map(Output::Release));
+            self.cursor = due;
+            let cursor = self.released();
+            for (state, verdicts) in self.legs.iter_mut().zip(&released.verdicts) {
+                state.timeline.held.release_to(due);
+                state.account(verdicts, &self.plan, &mut self.outputs);
+                state.clearance.forget_before(cursor - MARGIN);
+                state.tell(&self.conversation, cursor, false, &mut self.outputs);
+            }
+        }
+        if self.end == Some(self.cursor) && !self.ended {
+            self.ended = true;
+            for state in &mut self.legs {
+                state.close(&self.conversation, &mut self.outputs);
+            }
+            self.conversation = Conversation::default();
+            self.outputs.push_back(Output::Ended);
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

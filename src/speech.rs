@@ -3,8 +3,15 @@
 //! Voice activity decides only where a window is cut. **Architecture invariant:** no audible sample is
 //! cleared because the voice detector heard no speech in it.
 
+mod activity;
+mod cutter;
+mod listener;
+mod resample;
+
 use crate::audio::{MediaTime, Span};
 use crate::call::{Leg, Sensitive};
+
+pub(crate) use listener::{Heard, LegListener};
 
 /// A word as the recogniser wrote it, punctuation included, with its time.
 ///

@@ -2,13 +2,13 @@
 //!
 //! **Architecture invariant:** an event never carries a spoken value, only where, which kind and why.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 
 /// Why a stretch could not be examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureCause {
     /// The recogniser returned an error.
@@ -23,6 +23,19 @@ pub enum FailureCause {
     Unintelligible,
     /// The call ended and the drain deadline passed first.
     DrainDeadline,
+}
+
+/// A word of the transcript that may be kept, or the mask of a hidden stretch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MaskedWord {
+    /// When it is spoken.
+    #[serde(flatten)]
+    pub span: Span,
+    /// The word, or the mask.
+    pub text: String,
+    /// Whether this is a mask.
+    #[serde(skip)]
+    pub masked: bool,
 }
 
 /// One fact about a call, in media time. Past tense: it has happened.
@@ -88,6 +101,8 @@ pub enum Event {
         span: Span,
         /// The words; what was hidden reads `[pan]`, `[cvv]` and so on.
         text: String,
+        /// The same word by word.
+        words: Vec<MaskedWord>,
     },
     /// Packets that came after their place on the timeline had been examined were dropped.
     PacketsDropped {

@@ -2,10 +2,13 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
 use crate::config::{Config, Overrides};
+use crate::engine::RecogniserFactory;
+use crate::engine::whisper::{WhisperFactory, WhisperSettings};
 use crate::policy::Profile;
 
 /// Arguments of every command that listens to calls.
@@ -50,6 +53,15 @@ impl SharedArguments {
         )
         .map_err(anyhow::Error::from)
     }
+}
+
+/// What listens to calls, by the configuration's model.
+pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
+    let path = crate::model::resolve(&config.model)?;
+    Ok(Arc::new(WhisperFactory::load(
+        &path,
+        WhisperSettings::default(),
+    )?))
 }
 
 pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {

@@ -37,6 +37,7 @@ mod piece;
 mod written;
 
 use super::token::Token;
+use piece::Wiped;
 
 /// Reads one speaker's words, in order, as the recogniser wrote them: white-space separated,
 /// punctuation attached.
@@ -53,11 +54,36 @@ use super::token::Token;
 /// assert_eq!((digits.expose().as_slice(), sources.as_slice()), (&[4, 5][..], &[1, 1][..]));
 /// ```
 pub fn read<'a, I: IntoIterator<Item = &'a str>>(words: I) -> Vec<Token> {
-    let words: Vec<&str> = words.into_iter().collect();
-    let pieces = lexer::pieces(&words);
-    let mut items = english::items(&words, &pieces);
-    context::resolve(items.as_mut_slice(), &pieces);
-    emit::tokens(&words, &pieces, &items)
+    read_in_sections(words.into_iter().collect(), SECTION)
+}
+
+/// Pieces read at once, about: a long text passes through memory of this size.
+const SECTION: usize = 2048;
+
+/// Reads section by section. A section ends only within plain talk, over which no rule looks, so the
+/// tokens are the same for every size.
+fn read_in_sections(words: Vec<&str>, section: usize) -> Vec<Token> {
+    let lexer = lexer::Lexer::new();
+    let room = words.len().min(section + section / 8);
+    let (mut pieces, mut items) = (Wiped::with_capacity(room), Wiped::with_capacity(room));
+    let mut tokens = Vec::with_capacity(words.len());
+    let mut carried = 0;
+    for (index, word) in words.iter().enumerate() {
+        lexer.word(index, word, &mut pieces);
+        let full = pieces.len() >= section && lexer::is_talk(&pieces);
+        if full || index + 1 == words.len() {
+            english::items(&words, &pieces, &mut items);
+            context::resolve(items.as_mut_slice(), &pieces);
+            emit::tokens(&words, &pieces, &items[carried..], &mut tokens);
+            let last = pieces.last().copied();
+            pieces.wipe();
+            items.wipe();
+            // The next section sees the plain word before it.
+            last.into_iter().for_each(|piece| pieces.push(piece));
+            carried = 1;
+        }
+    }
+    tokens
 }
 
 #[cfg(test)]

@@ -212,7 +212,7 @@ fn asides(items: &mut [Item], pieces: &[Piece]) {
 fn names_a_number(items: &[Item], pieces: &[Piece], at: usize) -> bool {
     let written = |item: &Item| matches!(pieces[item.first as usize].meaning, Meaning::Written(_));
     pieces[items[at].first as usize].capital
-        && items[at].clause_end
+        && pieces[items[at].first as usize].period
         && items.get(at + 1).is_some_and(written)
         && !items.get(at + 2).is_some_and(Item::is_number)
         && at

@@ -23,7 +23,13 @@ pub(super) fn resolve(items: &mut [Item], pieces: &[Piece]) {
                 let quarter = at
                     .checked_sub(1)
                     .is_some_and(|before| items[before].is(Meaning::Half));
-                if quarter && is_hour(items, at + 1) {
+                let year_before = at.checked_sub(1).is_some_and(|before| {
+                    items[before].sense == Sense::Date && items[before].count == 4
+                });
+                if year_before && year(items, at + 1) == 1 && !dictated(items, at + 2) {
+                    items[at].kind = Kind::Word;
+                    mark(items, at + 1, 1, Sense::Date);
+                } else if quarter && is_hour(items, at + 1) {
                     items[at].kind = Kind::Word;
                     mark(items, at + 1, 1, Sense::TimeOfDay);
                 }
@@ -45,7 +51,7 @@ fn mark(items: &mut [Item], from: usize, count: usize, sense: Sense) {
 
 /// "March 3rd 2027", "the third of March", "3 March 2027", "December twenty twenty-seven".
 fn month(items: &mut [Item], pieces: &[Piece], at: usize) {
-    let modal = items[at].is(Meaning::May);
+    let modal = items[at].is(Meaning::May) && !pieces[items[at].first as usize].capital;
     let certain = |item: &Item| item.sense == Sense::Ordinal || !modal;
     let mut found = false;
     // The day before it, with or without "of".
@@ -64,7 +70,7 @@ fn month(items: &mut [Item], pieces: &[Piece], at: usize) {
         mark(items, day, 1, Sense::Date);
         found = true;
     }
-    if modal && !found && !pieces[items[at].first as usize].capital {
+    if modal && !found {
         return;
     }
     let mut next = at + 1;

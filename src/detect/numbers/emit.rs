@@ -8,9 +8,8 @@ use crate::call::Sensitive;
 /// With fewer digits beside letters in one word, it is debris.
 const FEWEST_AMONG_LETTERS: usize = 4;
 
-/// The tokens of all items, which cover every word once, in order.
-pub(super) fn tokens(words: &[&str], pieces: &[Piece], items: &[Item]) -> Vec<Token> {
-    let mut tokens: Vec<Token> = Vec::with_capacity(items.len());
+/// Adds the tokens of all items, which cover every word once, in order.
+pub(super) fn tokens(words: &[&str], pieces: &[Piece], items: &[Item], tokens: &mut Vec<Token>) {
     let word_of = |piece: u32| pieces[piece as usize].word as usize;
     let mut at = 0;
     while at < items.len() {
@@ -31,7 +30,6 @@ pub(super) fn tokens(words: &[&str], pieces: &[Piece], items: &[Item]) -> Vec<To
         });
         at = next;
     }
-    tokens
 }
 
 fn form(words: &[&str], pieces: &[Piece], item: &Item) -> Form {

@@ -10,10 +10,9 @@ use super::{korean, written};
 /// Most number words in one cardinal.
 const LONGEST: usize = 16;
 
-/// The items of all pieces, in order, each piece in one item.
-pub(super) fn items(words: &[&str], pieces: &[Piece]) -> Wiped<Item> {
+/// Adds the items of all pieces, in order, each piece in one item.
+pub(super) fn items(words: &[&str], pieces: &[Piece], items: &mut Wiped<Item>) {
     let lexicon = Lexicon::get();
-    let mut items = Wiped::with_capacity(pieces.len());
     let mut at = 0;
     while at < pieces.len() {
         let mut item = phrase(lexicon, pieces, at)
@@ -24,7 +23,6 @@ pub(super) fn items(words: &[&str], pieces: &[Piece]) -> Wiped<Item> {
         at = item.end as usize;
         items.push(item);
     }
-    items
 }
 
 fn item(first: usize, end: usize, kind: Kind) -> Item {
@@ -152,10 +150,16 @@ fn expression(pieces: &[Piece], at: usize) -> Option<Item> {
                 return None;
             }
             let count = cardinal.value.checked_ilog10().unwrap_or(0) as usize + 1;
-            let sense = if cardinal.ordinal {
-                Sense::Ordinal
-            } else {
-                Sense::Plain
+            // "a hundred", "thousand": nobody dictates digits so.
+            let loose = matches!(
+                pieces[at].meaning,
+                Meaning::A | Meaning::Hundred | Meaning::Scale(_)
+            );
+            let round = cardinal.value == 10_u64.pow(cardinal.value.checked_ilog10().unwrap_or(0));
+            let sense = match cardinal.ordinal {
+                true => Sense::Ordinal,
+                false if loose && round => Sense::Quantity,
+                false => Sense::Plain,
             };
             (cardinal.end, count, cardinal.value, sense)
         }
@@ -304,7 +308,11 @@ impl Cardinal {
             }
             let open = matches!(last, Last::Nothing | Last::Hundred | Last::Scale);
             let here = cardinal.end;
+            let joined = matches!(last, Last::Hundred | Last::Scale)
+                && pieces[here - 1].meaning != Meaning::And;
             match piece.meaning {
+                // "eight hundred five five five" is a dialling code and single digits.
+                Meaning::One | Meaning::Digit(1..) if joined && dictated_on(pieces, here) => break,
                 Meaning::One | Meaning::Digit(1..) if open || last == Last::Ten => {
                     group += digit_value(piece.meaning);
                     cardinal.part(0, here);
@@ -408,6 +416,17 @@ fn scale_follows(pieces: &[Piece], at: usize) -> bool {
         && pieces
             .get(at + 1)
             .is_some_and(|piece| matches!(piece.meaning, Meaning::Hundred | Meaning::Scale(_)))
+}
+
+/// Whether single digits go on after this one.
+fn dictated_on(pieces: &[Piece], at: usize) -> bool {
+    !pieces[at].clause_end
+        && pieces.get(at + 1).is_some_and(|piece| {
+            matches!(
+                piece.meaning,
+                Meaning::Digit(_) | Meaning::One | Meaning::Oh
+            )
+        })
 }
 
 fn low_follows(pieces: &[Piece], at: usize) -> bool {

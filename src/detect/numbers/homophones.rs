@@ -55,22 +55,27 @@ fn is_start(items: &[Item], at: usize) -> bool {
 
 /// Whether speech ends after the item.
 fn is_end(items: &[Item], at: usize) -> bool {
-    items[at].clause_end || items.get(at + 1).is_none_or(is_light)
+    items[at].clause_end
+        || items
+            .get(at + 1)
+            .is_none_or(|after| is_aside(after) || is_pause(after))
 }
 
-fn is_light(item: &Item) -> bool {
+fn is_aside(item: &Item) -> bool {
     matches!(
         item.kind,
         Kind::Open(
-            Meaning::Filler
-                | Meaning::And
-                | Meaning::Pause
-                | Meaning::Acknowledgement
-                | Meaning::Correction
-                | Meaning::MaybeCorrection
-                | Meaning::Cue
+            Meaning::Acknowledgement | Meaning::Correction | Meaning::MaybeCorrection | Meaning::No
         )
     )
+}
+
+fn is_light(item: &Item) -> bool {
+    let filler = matches!(
+        item.kind,
+        Kind::Open(Meaning::Filler | Meaning::And | Meaning::Cue)
+    );
+    filler || is_aside(item) || is_pause(item)
 }
 
 /// Settles "one" and "oh": first beside numbers, then beyond an "ate" and, in a longer run, a "to".

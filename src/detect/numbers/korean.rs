@@ -32,7 +32,6 @@ const EVERYDAY: &[&str] = &[
 /// one begins another.
 const COUNTERS: &[(&str, Sense, bool)] = &[
     ("퍼센트", Sense::Percentage, true),
-    ("%", Sense::Percentage, true),
     ("프로", Sense::Percentage, true),
     ("달러", Sense::Money, true),
     ("유로", Sense::Money, true),
@@ -75,63 +74,67 @@ const COUNTERS: &[(&str, Sense, bool)] = &[
 ];
 
 /// Particles and endings after any number.
-const PARTICLES: &[&str] = &[
-    "은",
-    "는",
-    "이",
-    "가",
-    "을",
-    "를",
-    "도",
-    "로",
-    "으로",
-    "만",
-    "까지",
-    "부터",
-    "하고",
-    "이랑",
-    "랑",
-    "와",
-    "과",
-    "이면",
-    "이라",
-    "이라고",
-    "라고",
-    "인데",
-    "인데요",
-    "이죠",
-    "죠",
-    "쯤",
-    "정도",
-    "짜리",
-    "마다",
-    "씩",
-    "동안",
-    "후",
-    "전",
-    "뒤",
-    "안에",
-];
+fn is_particle(text: &str) -> bool {
+    matches!(
+        text,
+        "은" | "는"
+            | "이"
+            | "가"
+            | "을"
+            | "를"
+            | "도"
+            | "로"
+            | "으로"
+            | "만"
+            | "까지"
+            | "부터"
+            | "하고"
+            | "이랑"
+            | "랑"
+            | "와"
+            | "과"
+            | "이면"
+            | "이라"
+            | "이라고"
+            | "라고"
+            | "인데"
+            | "인데요"
+            | "이죠"
+            | "죠"
+            | "쯤"
+            | "정도"
+            | "짜리"
+            | "마다"
+            | "씩"
+            | "동안"
+            | "후"
+            | "전"
+            | "뒤"
+            | "안에"
+    )
+}
 
 /// Particles and endings that a dictated digit takes too.
-const LOOSE: &[&str] = &[
-    "에",
-    "의",
-    "요",
-    "이요",
-    "이에요",
-    "예요",
-    "입니다",
-    "이고",
-    "이고요",
-    "고",
-    "고요",
-    "구요",
-    "이구요",
-    "다시",
-    "에다가",
-    "번이고",
-];
+fn is_loose(text: &str) -> bool {
+    matches!(
+        text,
+        "에" | "의"
+            | "요"
+            | "이요"
+            | "이에요"
+            | "예요"
+            | "입니다"
+            | "이고"
+            | "이고요"
+            | "고"
+            | "고요"
+            | "구요"
+            | "이구요"
+            | "다시"
+            | "에다가"
+            | "번이고"
+    )
+}
 
 /// Whether the word holds a Hangul syllable.
 pub(super) fn is_hangul(word: &str) -> bool {
@@ -405,11 +408,17 @@ struct Suffix {
 
 /// `None` if it is not something that follows a number.
 fn suffix(rest: &str) -> Option<Suffix> {
-    let particle =
-        |text: &str| text.is_empty() || LOOSE.contains(&text) || PARTICLES.contains(&text);
-    let counter = COUNTERS
-        .iter()
-        .find(|(counter, ..)| rest.strip_prefix(counter).is_some_and(particle));
+    let particle = |text: &str| text.is_empty() || is_loose(text) || is_particle(text);
+    if rest.strip_prefix('%').is_some_and(particle) {
+        return Some(Suffix {
+            sense: Sense::Percentage,
+            loose: false,
+            after_one: true,
+        });
+    }
+    let counter = COUNTERS.iter().find(|(counter, ..)| {
+        begins_alike(rest, counter) && rest.strip_prefix(counter).is_some_and(particle)
+    });
     if let Some(&(_, sense, after_one)) = counter {
         return Some(Suffix {
             sense,
@@ -419,7 +428,7 @@ fn suffix(rest: &str) -> Option<Suffix> {
     }
     particle(rest).then(|| Suffix {
         sense: Sense::Plain,
-        loose: rest.is_empty() || LOOSE.contains(&rest),
+        loose: rest.is_empty() || is_loose(rest),
         after_one: false,
     })
 }
@@ -466,11 +475,16 @@ const COUNTING: &[(&str, u32)] = &[
     ("넉", 4),
 ];
 
+/// Whether the first syllables are the same: spares most comparisons.
+fn begins_alike(text: &str, name: &str) -> bool {
+    text.as_bytes().first_chunk::<3>() == name.as_bytes().first_chunk::<3>()
+}
+
 fn native(word: &str) -> Option<Meaning> {
     let strip = |text: &'_ str, table: &[(&str, u32)]| {
-        table
-            .iter()
-            .find_map(|(name, value)| text.starts_with(name).then_some((name.len(), *value)))
+        table.iter().find_map(|(name, value)| {
+            (begins_alike(text, name) && text.starts_with(name)).then_some((name.len(), *value))
+        })
     };
     let (tens_length, tens) = strip(word, TENS).unwrap_or((0, 0));
     let rest = &word[tens_length..];

@@ -10,25 +10,27 @@ use super::{korean, written};
 /// Longest known word in bytes; longer ones are not looked up.
 const LONGEST: usize = 40;
 
-/// The pieces of all words, in order.
-pub(super) fn pieces(words: &[&str]) -> Wiped<Piece> {
-    let lexer = Lexer {
-        lexicon: Lexicon::get(),
-    };
-    let mut pieces = Wiped::with_capacity(words.len() + words.len() / 16);
-    for (index, word) in words.iter().enumerate() {
-        lexer.word(u32::try_from(index).unwrap_or(u32::MAX), word, &mut pieces);
-    }
-    pieces
+/// Cuts and looks up one word after the other.
+pub(super) struct Lexer {
+    lexicon: &'static Lexicon,
 }
 
-struct Lexer {
-    lexicon: &'static Lexicon,
+/// Whether the last two words are ordinary ones, over which no rule looks.
+pub(super) fn is_talk(pieces: &[Piece]) -> bool {
+    let plain = |piece: &Piece| piece.id == 0 && piece.meaning == Meaning::Unknown;
+    pieces
+        .last_chunk::<3>()
+        .is_some_and(|[a, b, c]| plain(b) && plain(c) && a.word != b.word && b.word != c.word)
 }
 
 /// Whether the character can be inside a number or a word, not just around it.
 fn is_core(c: char) -> bool {
-    c.is_alphanumeric()
+    // The common scripts first: the general question is slow to answer.
+    match c {
+        '\0'..='\x7f' => c.is_ascii_alphanumeric(),
+        '가'..='힣' => true,
+        _ => c.is_alphanumeric(),
+    }
 }
 
 /// A digit's value, ASCII or full width.
@@ -41,7 +43,15 @@ pub(super) fn digit(c: char) -> Option<u8> {
 }
 
 impl Lexer {
-    fn word(&self, index: u32, word: &str, pieces: &mut Wiped<Piece>) {
+    pub(super) fn new() -> Self {
+        Self {
+            lexicon: Lexicon::get(),
+        }
+    }
+
+    /// Adds the pieces of the word of this index.
+    pub(super) fn word(&self, index: usize, word: &str, pieces: &mut Wiped<Piece>) {
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
         let Some(start) = word.find(is_core) else {
             let mut piece = bare(index, 0, word.len());
             piece.meaning = match word.trim() {
@@ -65,6 +75,7 @@ impl Lexer {
         if !after.is_empty() {
             outer(&mut pieces.as_mut_slice()[first..], after);
             if let Some(last) = pieces.as_mut_slice().last_mut() {
+                last.period = after.starts_with('.');
                 last.clause_end = after.contains(|c: char| {
                     matches!(
                         c,
@@ -170,14 +181,13 @@ fn is_dash(c: char) -> bool {
 
 /// The parts between characters that are neither alphanumeric nor an apostrophe, with their places.
 fn parts(core: &str) -> impl Iterator<Item = (usize, &str)> {
-    let separates = |c: char| !c.is_alphanumeric() && !matches!(c, '\'' | '\u{2019}');
+    let separates = |c: char| !is_core(c) && !matches!(c, '\'' | '\u{2019}');
     let mut at = 0;
     core.split_inclusive(separates).filter_map(move |piece| {
         let start = at;
         at += piece.len();
         let part = piece.trim_end_matches(separates);
-        part.contains(char::is_alphanumeric)
-            .then_some((start, part))
+        part.contains(is_core).then_some((start, part))
     })
 }
 

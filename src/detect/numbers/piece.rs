@@ -4,7 +4,7 @@
 
 use std::ops::Deref;
 
-use zeroize::{DefaultIsZeroes, Zeroizing};
+use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
 use super::super::token::Sense;
 
@@ -142,6 +142,8 @@ pub(super) struct Piece {
     pub(super) capital: bool,
     /// Punctuation follows.
     pub(super) clause_end: bool,
+    /// The first mark after it is a full stop.
+    pub(super) period: bool,
     /// May be the plural of a noun that the lexicon does not have.
     pub(super) plural_noun: bool,
     /// What it may mean.
@@ -198,6 +200,7 @@ impl DefaultIsZeroes for Item {}
 
 impl Item {
     /// Whether it counts among dictated digits.
+    #[inline]
     pub(super) fn is_dictated(&self) -> bool {
         self.kind == Kind::Number && self.sense == Sense::Plain
     }
@@ -208,6 +211,7 @@ impl Item {
     }
 
     /// Whether its meaning, still open, is this.
+    #[inline]
     pub(super) fn is(&self, meaning: Meaning) -> bool {
         self.kind == Kind::Open(meaning)
     }
@@ -239,6 +243,11 @@ impl<T: DefaultIsZeroes> Wiped<T> {
             self.0 = Zeroizing::new(bigger);
         }
         self.0.push(value);
+    }
+
+    /// Empties it.
+    pub(super) fn wipe(&mut self) {
+        self.0.zeroize();
     }
 
     pub(super) fn as_mut_slice(&mut self) -> &mut [T] {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::super::token::{Form, Token};
-use super::super::read;
+use super::super::{read, read_in_sections};
 
 /// Words that the reader knows, mixed with any text.
 fn word() -> impl Strategy<Value = String> {
@@ -50,6 +50,12 @@ proptest! {
             }
         }
         prop_assert_eq!(at, words.len());
+    }
+
+    #[test]
+    fn sections_change_nothing(words in prop::collection::vec(prop_oneof![word(), Just("lorem".to_owned())], 0..40)) {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        prop_assert_eq!(read_in_sections(words.clone(), 1), read_in_sections(words, usize::MAX / 2));
     }
 
     #[test]
@@ -134,27 +140,4 @@ fn one_endless_word_is_read_in_linear_time() {
     let homophones = ["to", "for", "one", "oh", "이"];
     let talk = read(homophones.into_iter().cycle().take(400_000));
     assert!(!talk.is_empty());
-}
-
-#[test]
-#[allow(clippy::disallowed_methods)]
-fn tmp_speed() {
-    let line = "so the number is four five three nine, 1488 okay uh double four and I was wondering if you could call me back about the package that I ordered last Tuesday because nobody answered ";
-    let text = line.repeat(30_000);
-    let t = std::time::Instant::now();
-    let n = read(text.split_whitespace()).len();
-    let e = t.elapsed();
-    eprintln!(
-        "{} MB/s tokens {n}",
-        text.len() as f64 / e.as_secs_f64() / 1e6
-    );
-    let line = "네 카드번호는 사오삼구 일사팔팔에 공삼사삼이고요 감사합니다 오늘은 이번에 구매한 상품을 문의하려고 전화했습니다 ";
-    let text = line.repeat(30_000);
-    let t = std::time::Instant::now();
-    let n = read(text.split_whitespace()).len();
-    let e = t.elapsed();
-    eprintln!(
-        "{} MB/s tokens {n}",
-        text.len() as f64 / e.as_secs_f64() / 1e6
-    );
 }

@@ -1,0 +1,94 @@
+//! Many calls at once, each with a recogniser of its own, with one progress display.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Speed;
+use super::call::{Plan, Played};
+use super::inputs::Input;
+use crate::audio::MediaTime;
+use crate::engine::RecogniserFactory;
+use crate::gateway::replay::Stopwatch;
+
+/// How a list of calls is played.
+pub(crate) struct Batch<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) factory: &'a dyn RecogniserFactory,
+    pub(crate) jobs: NonZeroUsize,
+    pub(crate) engine_delay: Option<MediaTime>,
+    pub(crate) speed: Speed,
+}
+
+/// Plays a call; the flag says whether its clean audio is kept.
+pub(crate) type Play<'a> = dyn FnMut(&Input, bool) -> anyhow::Result<Played> + 'a;
+
+impl Batch<'_> {
+    /// Does `work` for each call; the results are in the order of the calls, whatever the jobs.
+    pub(crate) fn run<T: Send>(
+        &self,
+        inputs: &[Input],
+        work: impl Fn(&Input, &mut Play<'_>) -> anyhow::Result<T> + Sync,
+    ) -> anyhow::Result<Vec<anyhow::Result<T>>> {
+        let progress = progress(inputs);
+        let next = AtomicUsize::new(0);
+        let results: Mutex<Vec<(usize, anyhow::Result<T>)>> = Mutex::new(Vec::new());
+        let worker = || -> anyhow::Result<()> {
+            let mut recogniser = Stopwatch::new(self.factory, self.engine_delay)?;
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(input) = inputs.get(index) else {
+                    return Ok(());
+                };
+                let told = AtomicU64::new(0);
+                let heard = |head: MediaTime| {
+                    let millis = head.micros() / 1_000;
+                    progress.inc(millis.saturating_sub(told.swap(millis, Ordering::Relaxed)));
+                };
+                let mut play = |input: &Input, keep: bool| {
+                    self.plan.play(input, &mut recogniser, keep, &heard)
+                };
+                let result = work(input, &mut play);
+                results
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((index, result));
+            }
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.jobs.get().min(inputs.len()))
+                .map(|_| scope.spawn(worker))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| {
+                    thread
+                        .join()
+                        .unwrap_or_else(|_| Err(anyhow::anyhow!("a replay thread panicked")))
+                })
+                .collect::<anyhow::Result<Vec<()>>>()
+        })?;
+        progress.finish_and_clear();
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_by_key(|(index, _)| *index);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+}
+
+/// A bar over all audio on standard error; nothing where that is no terminal.
+fn progress(inputs: &[Input]) -> ProgressBar {
+    let millis = inputs
+        .iter()
+        .filter_map(|input| input.open().ok())
+        .map(|file| file.remaining() * 1_000 / u64::from(file.rate().hertz()))
+        .sum();
+    let bar = ProgressBar::new(millis);
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:40} {percent:>3} % of the audio, {eta} to go")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,186 @@
+//! The report beside a recording, version 1: what was hidden, where and why, and what was said
+//! otherwise. `docs/report.md` describes every field.
+//!
+//! **Architecture invariant:** holds no value that was hidden: it is made of events, which have none.
+
+mod builder;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audio::{MediaTime, SampleRate};
+use crate::call::{CallId, Leg};
+use crate::telemetry::FailureCause;
+
+pub use builder::ReportBuilder;
+
+/// The version of the report's form that is written.
+pub const SCHEMA: u32 = 1;
+
+/// What is known of a call when it begins.
+#[derive(Debug, Clone)]
+pub struct CallFacts {
+    /// The platform's id of the call.
+    pub call: CallId,
+    /// The channels in order.
+    pub legs: &'static [Leg],
+    /// Samples per second of each.
+    pub rate: SampleRate,
+    /// Delay between hearing and releasing.
+    pub hold: MediaTime,
+    /// Which policy decides.
+    pub policy_version: String,
+    /// SHA-256 of the model's file.
+    pub model_sha256: String,
+}
+
+/// All about one recording. Times are seconds from the start of the call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The version of the program that wrote it.
+    pub hushgate_version: String,
+    /// The platform's id of the call.
+    pub call: String,
+    /// Samples per second of each channel.
+    pub sample_rate: u32,
+    /// Length of the call; of the recording too, unless there are gaps.
+    pub duration_s: f64,
+    /// The delay between hearing and releasing.
+    pub hold_s: f64,
+    /// Which policy decided.
+    pub policy_version: String,
+    /// Which model listened: SHA-256 of its file.
+    pub model_sha256: String,
+    /// The recording's channels in order.
+    pub legs: Vec<Leg>,
+    /// What was hidden because it was, or may have been, sensitive.
+    pub spans: Vec<HiddenSpan>,
+    /// What was filled because its examination was not done in time.
+    pub late: Vec<LateSpan>,
+    /// What was filled because it could not be examined.
+    pub failed: Vec<FailedSpan>,
+    /// Where the recorder was stopped (`pause`).
+    pub gaps: Vec<Gap>,
+    /// What was said, masked.
+    pub transcript: Vec<Utterance>,
+    /// Sums over the above.
+    pub totals: Totals,
+    /// The work of speech recognition.
+    pub engine: EngineWork,
+    /// Why the call ended, when it did not end by itself.
+    pub abnormal_end: Option<String>,
+}
+
+/// A stretch that was hidden.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HiddenSpan {
+    /// Whose audio.
+    pub leg: Leg,
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
+    /// The kind of data.
+    pub kind: String,
+    /// The evidence, in words.
+    pub reason: String,
+    /// The rule that asked for it.
+    pub rule: String,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// Whether it was left out of the recording rather than filled.
+    pub paused: bool,
+}
+
+/// A stretch that was not examined in time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LateSpan {
+    /// Whose audio.
+    pub leg: Leg,
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
+}
+
+/// A stretch that could not be examined.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailedSpan {
+    /// Whose audio.
+    pub leg: Leg,
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
+    /// Why.
+    pub cause: FailureCause,
+}
+
+/// A stretch of the call that is not in the recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
+    /// Where in the recording it is left out.
+    pub recorded_at: f64,
+}
+
+/// Words of one speaker in a row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Utterance {
+    /// Who.
+    pub leg: Leg,
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
+    /// The words; what was hidden reads `[pan]`, `[cvv]` and so on.
+    pub text: String,
+    /// The words one by one.
+    pub words: Vec<SpokenWord>,
+}
+
+/// One word, or the mask of what was hidden.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpokenWord {
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
+    /// The word or mask.
+    pub text: String,
+}
+
+/// Sums, in seconds of one leg's audio.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// Hidden as sensitive.
+    pub hidden_s: f64,
+    /// Filled as late.
+    pub late_s: f64,
+    /// Filled as failed.
+    pub failed_s: f64,
+    /// Left out of the recording.
+    pub gap_s: f64,
+    /// Samples that came too late for their place and were dropped.
+    pub dropped_samples: u64,
+}
+
+/// The work of speech recognition for one call.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct EngineWork {
+    /// Windows handed to recognition.
+    pub windows: u64,
+    /// Windows whose answer came after it was needed.
+    pub late_answers: u64,
+    /// Windows without a transcript.
+    pub failures: u64,
+    /// Processor time of the recogniser in seconds.
+    pub cpu_s: f64,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! What a session keeps of one leg, and how it tells what became of its samples.
+
+use std::collections::VecDeque;
+
+use super::Output;
+use super::clearance::Clearance;
+use super::conversation::Conversation;
+use super::redactor::{LegView, Verdict};
+use super::timeline::Timeline;
+use super::transcript::{Covered, utterances};
+use crate::audio::{MediaTime, SampleRate, Span};
+use crate::call::Leg;
+use crate::policy::{Mode, Redaction};
+use crate::speech::LegListener;
+use crate::telemetry::{Event, FailureCause};
+
+/// Words are told this long after their audio has left, when what is hidden after them is known too.
+const TOLD_AFTER: MediaTime = MediaTime::from_millis(1_600);
+
+/// One leg of a session.
+pub(super) struct LegState {
+    pub(super) leg: Leg,
+    pub(super) timeline: Timeline,
+    pub(super) listener: LegListener,
+    pub(super) clearance: Clearance,
+    /// The stretch of samples that did not get through and has not ended.
+    open: Option<OpenRun>,
+    /// Where samples did not get through, to mask the transcript.
+    covered: Vec<Covered>,
+    /// Words before this were told.
+    told: MediaTime,
+}
+
+/// Samples of one fate, still growing.
+#[derive(Debug, Clone)]
+struct OpenRun {
+    span: Span,
+    fate: Fate,
+}
+
+#[derive(Debug, Clone)]
+enum Fate {
+    Late,
+    Failed(FailureCause),
+    Hidden(Redaction),
+}
+
+impl Fate {
+    fn continues(&self, other: &Fate) -> bool {
+        match (self, other) {
+            (Fate::Late, Fate::Late) => true,
+            (Fate::Failed(one), Fate::Failed(two)) => one == two,
+            (Fate::Hidden(one), Fate::Hidden(two)) => one.kind == two.kind && one.mode == two.mode,
+            (Fate::Late | Fate::Failed(_) | Fate::Hidden(_), _) => false,
+        }
+    }
+
+    /// The longer a run lasts the more is known: the surest evidence is told.
+    fn strengthen(&mut self, other: Fate) {
+        if let (Fate::Hidden(known), Fate::Hidden(new)) = (self, other)
+            && new.confidence >= known.confidence
+        {
+            *known = new;
+        }
+    }
+
+    fn label(&self) -> &str {
+        match self {
+            Fate::Late => "late",
+            Fate::Failed(_) => "failed",
+            Fate::Hidden(redaction) => redaction.kind.name(),
+        }
+    }
+}
+
+impl LegState {
+    pub(super) fn new(
+        leg: Leg,
+        rate: SampleRate,
+        hold: MediaTime,
+        margin: MediaTime,
+        capacity: usize,
+        patience: u64,
+    ) -> Self {
+        Self {
+            leg,
+            timeline: Timeline::new(capacity, patience),
+            listener: LegListener::new(rate, hold, margin),
+            clearance: Clearance::default(),
+            open: None,
+            covered: Vec::new(),
+            told: MediaTime::ZERO,
+        }
+    }
+
+    pub(super) fn view<'a>(&'a self, plan: &'a [Redaction]) -> LegView<'a> {
+        let concerns = |(_, redaction): &(usize, &Redaction)| redaction.leg == self.leg;
+        LegView {
+            held: &self.timeline.held,
+            clearance: &self.clearance,
+            redactions: plan.iter().enumerate().filter(concerns).collect(),
+        }
+    }
+
+    /// Follows what became of samples that have just left.
+    pub(super) fn account(
+        &mut self,
+        verdicts: &[(Span, Verdict)],
+        plan: &[Redaction],
+        outputs: &mut VecDeque<Output>,
+    ) {
+        for &(span, verdict) in verdicts {
+            let fate = match verdict {
+                Verdict::Clear => None,
+                Verdict::Late => Some(Fate::Late),
+                Verdict::Failed(cause) => Some(Fate::Failed(cause)),
+                Verdict::Hidden(number) => plan.get(number).cloned().map(Fate::Hidden),
+            };
+            match (&mut self.open, fate) {
+                (Some(open), Some(fate)) if open.fate.continues(&fate) => {
+                    open.span.end = span.end;
+                    open.fate.strengthen(fate);
+                    if let Some(last) = self.covered.last_mut() {
+                        last.span.end = span.end;
+                    }
+                }
+                (_, fate) => {
+                    self.end_run(outputs);
+                    self.open = fate.map(|fate| {
+                        let label = fate.label().to_owned();
+                        self.covered.push(Covered { span, label });
+                        OpenRun { span, fate }
+                    });
+                }
+            }
+        }
+        let dropped = self.timeline.take_dropped();
+        if dropped > 0 {
+            outputs.push_back(Output::Event(Event::PacketsDropped {
+                leg: self.leg,
+                samples: dropped,
+            }));
+        }
+    }
+
+    /// Tells the words whose audio left a while ago; all of them when the call is over.
+    pub(super) fn tell(
+        &mut self,
+        conversation: &Conversation,
+        released: MediaTime,
+        over: bool,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        let until = if over {
+            MediaTime::MAX
+        } else {
+            released - TOLD_AFTER
+        };
+        let due = Span::new(self.told, until);
+        let mut words = conversation.spoken_in(self.leg, due);
+        let Some(last) = words.by_ref().last() else {
+            return;
+        };
+        // An utterance is told whole, unless it goes on and on.
+        let paused = last.span.end + TOLD_AFTER < until;
+        let long = due.length() > MediaTime::from_millis(12_000);
+        if !(paused || long) {
+            return;
+        }
+        let words = conversation.spoken_in(self.leg, due);
+        outputs.extend(
+            utterances(self.leg, words, &self.covered)
+                .into_iter()
+                .map(Output::Event),
+        );
+        self.told = until;
+        self.covered
+            .retain(|cover| cover.span.end + TOLD_AFTER + TOLD_AFTER >= until);
+    }
+
+    /// The call is over: tells what was still open.
+    pub(super) fn close(&mut self, conversation: &Conversation, outputs: &mut VecDeque<Output>) {
+        self.end_run(outputs);
+        self.tell(conversation, MediaTime::MAX, true, outputs);
+    }
+
+    fn end_run(&mut self, outputs: &mut VecDeque<Output>) {
+        let Some(OpenRun { span, fate }) = self.open.take() else {
+            return;
+        };
+        let leg = self.leg;
+        outputs.push_back(Output::Event(match fate {
+            Fate::Late => Event::Late { leg, span },
+            Fate::Failed(cause) => Event::Failed { leg, span, cause },
+            Fate::Hidden(redaction) => Event::Hidden {
+                leg,
+                span,
+                kind: redaction.kind.name().to_owned(),
+                reason: redaction.reason,
+                rule: redaction.rule.to_owned(),
+                confidence: redaction.confidence,
+                paused: redaction.mode == Mode::Pause,
+            },
+        }));
+    }
+}
+
+impl std::fmt::Debug for LegState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LegState")
+            .field("leg", &self.leg)
+            .finish_non_exhaustive()
+    }
+}

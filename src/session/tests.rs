@@ -1,0 +1,179 @@
+//! DESIGN's invariants as properties of whole calls: random speech and pauses, packets lost, repeated and
+//! out of order, windows answered late, wrongly, or never.
+
+mod harness;
+mod redaction;
+
+use harness::{Answer, Arrival, Call, check, play};
+use proptest::prelude::*;
+
+use super::*;
+
+fn answers() -> impl Strategy<Value = Vec<Answer>> {
+    prop::collection::vec(
+        prop_oneof![
+            6 => (0_u64..1_500).prop_map(Answer::heard_after),
+            2 => (1_500_u64..6_000).prop_map(Answer::heard_after),
+            1 => (0_u64..3_000).prop_map(Answer::failed_after),
+            1 => Just(Answer::Never),
+        ],
+        1..12,
+    )
+}
+
+fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
+    prop::collection::vec(
+        prop_oneof![
+            12 => Just(Arrival::InOrder),
+            1 => Just(Arrival::Lost),
+            1 => Just(Arrival::Twice),
+            1 => (1_usize..12).prop_map(Arrival::LaterBy),
+        ],
+        1..40,
+    )
+}
+
+fn calls() -> impl Strategy<Value = Call> {
+    (
+        prop::collection::vec((0_u8..3, 5_usize..80), 1..8),
+        answers(),
+        arrivals(),
+        prop::sample::select(vec![1_usize, 2]),
+        prop::sample::select(vec![8_000_u32, 8_000, 8_000, 16_000]),
+        1_500_u64..4_000,
+    )
+        .prop_map(|(sound, answers, arrivals, channels, rate, hold)| Call {
+            sound,
+            answers,
+            arrivals,
+            channels,
+            rate,
+            hold,
+        })
+}
+
+macro_rules! invariants_hold {
+    ($($name:ident: $cases:expr;)*) => {
+        proptest! {
+            $(
+                #![proptest_config(ProptestConfig { cases: $cases, failure_persistence: None, ..ProptestConfig::default() })]
+                #[test]
+                fn $name(call in calls()) {
+                    check(&call, &play(&call))?;
+                }
+            )*
+        }
+    };
+}
+
+// Five times the same property, so that the cases spread over the machine's cores.
+mod part_1 {
+    use super::*;
+    invariants_hold! { random_calls_keep_the_invariants: 2_100; }
+}
+mod part_2 {
+    use super::*;
+    invariants_hold! { random_calls_keep_the_invariants: 2_100; }
+}
+mod part_3 {
+    use super::*;
+    invariants_hold! { random_calls_keep_the_invariants: 2_100; }
+}
+mod part_4 {
+    use super::*;
+    invariants_hold! { random_calls_keep_the_invariants: 2_100; }
+}
+mod part_5 {
+    use super::*;
+    invariants_hold! { random_calls_keep_the_invariants: 2_100; }
+}
+
+fn steady(answers: Vec<Answer>) -> Call {
+    Call {
+        sound: vec![(2, 100), (0, 40), (2, 120)],
+        answers,
+        arrivals: vec![Arrival::InOrder],
+        channels: 2,
+        rate: 8_000,
+        hold: 3_000,
+    }
+}
+
+#[test]
+fn what_is_answered_in_time_leaves_bit_for_bit() {
+    let played = play(&steady(vec![Answer::heard_after(200)]));
+    assert_eq!(played.released, played.input);
+    assert!(
+        played.unexplained_events().is_empty(),
+        "{:?}",
+        played.events
+    );
+}
+
+#[test]
+fn what_is_never_answered_leaves_as_silence() {
+    let played = play(&steady(vec![Answer::Never]));
+    let audible = played
+        .released
+        .iter()
+        .flatten()
+        .filter(|sample| **sample != 0)
+        .count();
+    assert_eq!(audible, 0);
+    assert_eq!(played.released[0].len(), played.input[0].len());
+}
+
+#[test]
+fn frames_of_any_size_give_the_same_call() {
+    let call = steady(vec![Answer::heard_after(300)]);
+    let whole = play(&call);
+    for frame in [37, 80, 500, 4_000] {
+        assert_eq!(
+            harness::play_in_frames(&call, frame).released,
+            whole.released
+        );
+    }
+}
+
+#[test]
+fn a_gap_of_minutes_is_filled_and_a_longer_one_ends_the_call() {
+    let mut session = Session::new(harness::settings(2, 8_000, 2_000));
+    let frame = |leg, at| RawFrame {
+        leg,
+        at: SampleIndex(at),
+        samples: Sensitive::new(vec![900; 160]),
+    };
+    session.handle_audio(frame(Leg::Agent, 0));
+    session.handle_audio(frame(Leg::Agent, 8_000 * 300));
+    let mut released = 0;
+    while let Some(output) = session.poll_output() {
+        if let Output::Release(audio) = output {
+            assert_eq!(audio.start().0, released);
+            released += audio.len() as u64;
+        }
+    }
+    assert_eq!(released, 8_000 * 298 + 160);
+    session.handle_audio(frame(Leg::Customer, 8_000 * 1_200));
+    session.handle_drain_deadline();
+    let ended = std::iter::from_fn(|| session.poll_output()).any(|o| matches!(o, Output::Ended));
+    assert!(ended);
+    assert_eq!(session.released().seconds(), 300.02);
+}
+
+#[test]
+fn a_stall_has_what_was_heard_examined() {
+    let mut session = Session::new(harness::settings(1, 8_000, 3_000));
+    session.handle_audio(RawFrame {
+        leg: Leg::Mixed,
+        at: SampleIndex(0),
+        samples: Sensitive::new(harness::loud(0, 8_000)),
+    });
+    assert!(std::iter::from_fn(|| session.poll_output()).count() == 0);
+    session.handle_stall();
+    let asked = std::iter::from_fn(|| session.poll_output());
+    assert!(
+        asked
+            .into_iter()
+            .any(|output| matches!(output, Output::Transcribe(_)))
+    );
+}

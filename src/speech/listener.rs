@@ -1,0 +1,136 @@
+//! One leg's ear: samples in, silence and windows out.
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::activity::{ActivityDetector, FRAME};
+use super::cutter::{CutterSettings, Decision, WindowCutter};
+use super::resample::SpeechResampler;
+use crate::audio::{MediaTime, SampleRate, Span};
+use crate::call::Sensitive;
+
+/// What a leg's audio amounts to.
+#[derive(Debug, Clone)]
+pub(crate) enum Heard {
+    /// Nothing audible.
+    Silence(Span),
+    /// Something that must be transcribed.
+    Utterance {
+        /// What the answer decides.
+        decides: Span,
+        /// What is sent to the recogniser; holds `decides`.
+        listened: Span,
+        /// The samples of `listened`.
+        samples: Sensitive<Vec<f32>>,
+    },
+}
+
+/// Listens to one leg from its first sample on.
+pub(crate) struct LegListener {
+    resampler: SpeechResampler,
+    activity: ActivityDetector,
+    cutter: WindowCutter,
+    /// Samples at the speech rate from frame `oldest` on; never grows past its first capacity.
+    speech: Zeroizing<Vec<f32>>,
+    oldest: u64,
+    /// Frames measured.
+    measured: u64,
+}
+
+impl LegListener {
+    /// For a leg of this rate, whose windows must be answered within the hold.
+    pub(crate) fn new(rate: SampleRate, hold: MediaTime, margin: MediaTime) -> Self {
+        // The longest window, its overlap and pre-roll, and what one push adds.
+        let kept = hold.seconds().min(10.0) + 4.0;
+        let capacity = (kept * f64::from(SampleRate::SPEECH_HERTZ)) as usize;
+        Self {
+            resampler: SpeechResampler::new(rate),
+            activity: ActivityDetector::new(),
+            cutter: WindowCutter::new(CutterSettings::for_hold(hold, margin)),
+            speech: Zeroizing::new(Vec::with_capacity(capacity)),
+            oldest: 0,
+            measured: 0,
+        }
+    }
+
+    /// Takes the next samples, at most a second at a time.
+    pub(crate) fn push(&mut self, samples: &[i16], heard: &mut Vec<Heard>) {
+        self.resampler.push(samples, &mut self.speech);
+        self.measure(heard);
+    }
+
+    /// Cuts what is open, because nothing arrives; the leg may go on.
+    pub(crate) fn flush(&mut self, heard: &mut Vec<Heard>) {
+        if let Some(decision) = self.cutter.flush() {
+            self.tell(decision, heard);
+        }
+    }
+
+    /// The leg is over.
+    pub(crate) fn finish(&mut self, heard: &mut Vec<Heard>) {
+        self.resampler.finish(&mut self.speech);
+        let whole = self.speech.len().div_ceil(FRAME) * FRAME;
+        self.speech.resize(whole, 0.0);
+        self.measure(heard);
+        self.flush(heard);
+    }
+
+    fn measure(&mut self, heard: &mut Vec<Heard>) {
+        loop {
+            let from = (self.measured - self.oldest) as usize * FRAME;
+            let Some(frame) = self.speech.get(from..from + FRAME) else {
+                break;
+            };
+            let activity = self.activity.measure(frame);
+            self.measured += 1;
+            if let Some(decision) = self.cutter.push(activity) {
+                self.tell(decision, heard);
+            }
+        }
+        self.forget();
+    }
+
+    fn tell(&self, decision: Decision, heard: &mut Vec<Heard>) {
+        match decision {
+            Decision::Silence { from, to } => {
+                let span = Span::new(time_of(from), time_of(to));
+                match heard.last_mut() {
+                    Some(Heard::Silence(last)) if last.end == span.start => last.end = span.end,
+                    _ => heard.push(Heard::Silence(span)),
+                }
+            }
+            Decision::Window {
+                from,
+                to,
+                listen_from,
+                listen_to,
+            } => {
+                let index = |frame: u64| frame.saturating_sub(self.oldest) as usize * FRAME;
+                let samples = self.speech.get(index(listen_from)..index(listen_to));
+                heard.push(Heard::Utterance {
+                    decides: Span::new(time_of(from), time_of(to)),
+                    listened: Span::new(time_of(listen_from), time_of(listen_to)),
+                    samples: Sensitive::new(samples.unwrap_or_default().to_vec()),
+                });
+            }
+        }
+    }
+
+    /// Lets go of what no window can ask for, a second at a time to move little memory.
+    fn forget(&mut self) {
+        let needed = self.cutter.oldest_needed();
+        let second = u64::from(SampleRate::SPEECH_HERTZ) / FRAME as u64;
+        if needed < self.oldest + second {
+            return;
+        }
+        let gone = (needed - self.oldest) as usize * FRAME;
+        self.speech.copy_within(gone.., 0);
+        let kept = self.speech.len() - gone;
+        self.speech[kept..].zeroize();
+        self.speech.truncate(kept);
+        self.oldest = needed;
+    }
+}
+
+fn time_of(frame: u64) -> MediaTime {
+    MediaTime::from_micros(frame * FRAME as u64 * 1_000_000 / u64::from(SampleRate::SPEECH_HERTZ))
+}
