@@ -215,3 +215,23 @@ fn insurance_and_travel_calls_are_heard() {
         "agent: {Sure, 8 8 4 1 2 9.}",
     ]);
 }
+
+#[test]
+fn a_customer_who_asks_hides_only_digits() {
+    check(&[
+        "customer 5.0: {What is the security code?}",
+        "agent: {It is printed on the back of the card next to the signature.}",
+        "customer: {oh I see it now thank you}",
+    ]);
+}
+
+#[test]
+fn the_askers_own_amounts_are_heard() {
+    check(&[
+        "agent 5.0: {What is the security code?}",
+        "customer: [nine zero four]",
+        "agent: {Thank you. The total is $45.20 and I have you down for 2 tickets.}",
+        "customer: {okay great when will I get them}",
+        "agent: {In about 3 to 5 days, or call us at extension 245.}",
+    ]);
+}
