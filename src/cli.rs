@@ -7,11 +7,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod config;
+mod demo;
 mod detect;
 mod doctor;
 mod eval;
 mod model;
 mod model_verify;
+mod play;
 mod replay;
 mod serve;
 mod shared;
@@ -19,9 +21,25 @@ mod timeline;
 
 pub use shared::SharedArguments;
 
+const AFTER_HELP: &str = "\
+Examples:
+  hushgate serve                                 Listen on 127.0.0.1:8770 for Twilio Media Streams
+  hushgate play call.wav                         Play a recording to it, as Twilio would
+  hushgate replay call.wav --out clean           Clean a recording without a server
+  hushgate doctor                                Check this machine
+
+Exit status: 0 done, 1 failed, 2 wrong usage.";
+
 /// Keeps card numbers and other spoken secrets out of call recordings, live.
 #[derive(Debug, Parser)]
-#[command(name = "hushgate", version, about, max_term_width = 100)]
+#[command(
+    name = "hushgate",
+    version,
+    about,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = AFTER_HELP
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -30,7 +48,9 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Arguments),
+    Demo(demo::Arguments),
     Replay(replay::Arguments),
+    Play(play::Arguments),
     Eval(eval::Arguments),
     Detect(detect::Arguments),
     Model(model::Arguments),
@@ -43,7 +63,9 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
+        Command::Play(arguments) => play::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Detect(arguments) => detect::run(arguments),
         Command::Model(arguments) => model::run(arguments),

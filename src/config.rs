@@ -1,14 +1,30 @@
 //! From TOML text, environment and flags to a checked configuration.
 //!
 //! Precedence: flag, then `HUSHGATE_*` (clap reads both), then file, then default. A file's error names
-//! the file, line and field. What the gateway does lives in TOML; how the process runs, in flags.
+//! the file, line and field, on one line. What the gateway does lives in TOML; how the process runs, in
+//! flags. Paths in a file are relative to the file's folder, paths in flags to the working directory.
+//!
+//! Does not know what is in a policy file ([`crate::policy`] does) or in a model.
+
+mod file;
+mod show;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audio::MediaTime;
-use crate::policy::{Policy, Profile};
+use crate::call::Leg;
+use crate::policy::{Policy, PolicyError, Profile};
+
+use file::{FileConfig, Source};
+
+/// Hold, in seconds, unless told otherwise.
+pub const DEFAULT_HOLD_SECONDS: f64 = 6.0;
+/// Accepted holds in seconds: under 2 nothing is recognised in time, over 60 the memory is wasted.
+pub const HOLD_SECONDS: std::ops::RangeInclusive<f64> = 2.0..=60.0;
+/// Concurrent calls admitted for each worker unless told otherwise.
+pub const CALLS_PER_WORKER: usize = 8;
 
 /// Everything a command needs to know, checked.
 #[derive(Debug, Clone)]
@@ -17,6 +33,10 @@ pub struct Config {
     pub hold: MediaTime,
     /// What to hide.
     pub policy: Arc<Policy>,
+    /// The file the policy came from; `None` is the built-in policy.
+    pub policy_file: Option<PathBuf>,
+    /// The profile asked for, before the policy's own.
+    pub profile: Option<Profile>,
     /// Model name or path.
     pub model: String,
     /// Recogniser threads, at least 1.
@@ -25,6 +45,30 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where `serve` records.
     pub recordings: PathBuf,
+    /// Connections `serve` keeps open at once, calls or not.
+    pub max_connections: usize,
+    /// Calls `serve` takes at once.
+    pub max_calls: usize,
+    /// The door for Twilio Media Streams.
+    pub twilio: TwilioDoor,
+}
+
+/// The door for Twilio Media Streams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwilioDoor {
+    /// The URL path that is served.
+    pub path: String,
+    /// Who is heard on Twilio's `outbound` track; the other party is on `inbound`.
+    pub outbound: Leg,
+}
+
+impl Default for TwilioDoor {
+    fn default() -> Self {
+        Self {
+            path: "/twilio".into(),
+            outbound: Leg::Agent,
+        }
+    }
 }
 
 /// Values from flags and environment, which go before the file's.
@@ -44,12 +88,14 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
     /// Recordings folder.
     pub recordings: Option<PathBuf>,
+    /// Calls at once.
+    pub max_calls: Option<usize>,
 }
 
 /// Why a configuration was refused; names the file, field and what was expected.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A value is outside its range or of the wrong form.
+    /// A flag's value is outside its range or of the wrong form.
     #[error("{field}: {problem}")]
     Invalid {
         /// The field or flag.
@@ -57,18 +103,255 @@ pub enum ConfigError {
         /// What is wrong and what was expected.
         problem: String,
     },
+    /// A file cannot be read.
+    #[error("{}: cannot be read: {source}", file.display())]
+    Unreadable {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file's text is not what was expected.
+    #[error("{}:{line}: {problem}", file.display())]
+    InFile {
+        /// Which file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The field, what is wrong and what was expected.
+        problem: String,
+    },
+    /// The policy file was refused.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 impl Config {
     /// Reads the file if one is given, lays the overrides over it and checks the whole.
-    pub fn load(_file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
+    pub fn load(file: Option<&Path>, overrides: Overrides) -> Result<Self, ConfigError> {
+        let (source, values) = match file {
+            Some(path) => {
+                let source = Source::read(path)?;
+                let values = source.parse()?;
+                (Some(source), values)
+            }
+            None => (None, FileConfig::default()),
+        };
+        Self::assemble(source.as_ref(), values, overrides)
+    }
+
+    /// The configuration of a text, as if it were the file `name` in the working directory.
+    pub fn parse(text: &str, name: &str) -> Result<Self, ConfigError> {
+        let source = Source::new(PathBuf::from(name), text.to_owned());
+        let values = source.parse()?;
+        Self::assemble(Some(&source), values, Overrides::default())
+    }
+
+    fn assemble(
+        source: Option<&Source>,
+        values: FileConfig,
+        overrides: Overrides,
+    ) -> Result<Self, ConfigError> {
+        let FileConfig {
+            server,
+            speech,
+            policy,
+            doors,
+        } = values;
+        let pick = Pick { source };
+
+        let hold_seconds = pick
+            .value("--hold", overrides.hold_seconds)
+            .or_file("speech.hold_seconds", speech.hold_seconds)
+            .or_default(DEFAULT_HOLD_SECONDS)
+            .checked(|seconds| {
+                (!HOLD_SECONDS.contains(seconds)).then(|| {
+                    format!(
+                        "{seconds} is out of range; expected {} to {} seconds",
+                        HOLD_SECONDS.start(),
+                        HOLD_SECONDS.end()
+                    )
+                })
+            })?;
+        let workers = pick
+            .value("--workers", overrides.workers)
+            .or_file("speech.workers", speech.workers)
+            .or_default(1)
+            .checked(|count| out_of(*count, 1, 256))?;
+        let max_calls = pick
+            .value("--max-calls", overrides.max_calls)
+            .or_file("server.max_calls", server.max_calls)
+            .or_default(workers.saturating_mul(CALLS_PER_WORKER))
+            .checked(|count| out_of(*count, 1, 10_000))?;
+        let max_connections = pick
+            .value("", None)
+            .or_file("server.max_connections", server.max_connections)
+            .or_default(2_000)
+            .checked(|count| out_of(*count, 1, 100_000))?;
+        let model = pick
+            .value("--model", overrides.model)
+            .or_file("speech.model", speech.model)
+            .or_default("tiny.en".into())
+            .checked(|name| {
+                name.is_empty()
+                    .then(|| "is empty; expected a name or path".into())
+            })?;
+        let listen = pick
+            .value("--listen", overrides.listen)
+            .or_file("server.listen", server.listen)
+            .or_default(SocketAddr::from(([127, 0, 0, 1], 8770)))
+            .any();
+        let recordings = pick
+            .path(overrides.recordings, server.recordings)
+            .unwrap_or_else(|| PathBuf::from("recordings"));
+        let path = pick
+            .value("", None)
+            .or_file("doors.twilio.path", doors.twilio.path)
+            .or_default(TwilioDoor::default().path)
+            .checked(|path| bad_path(path))?;
+        let outbound = pick
+            .value("", None)
+            .or_file("doors.twilio.outbound", doors.twilio.outbound)
+            .or_default(Leg::Agent)
+            .checked(|leg| {
+                (*leg == Leg::Mixed).then(|| "\"mixed\"; expected \"agent\" or \"customer\"".into())
+            })?;
+
+        let policy_file = pick.path(overrides.policy, policy.file);
+        let profile = overrides
+            .profile
+            .or(policy.profile.map(toml::Spanned::into_inner));
         Ok(Self {
-            hold: MediaTime::from_seconds(overrides.hold_seconds.unwrap_or(6.0)),
-            policy: Arc::new(Policy::default()),
-            model: overrides.model.unwrap_or_else(|| "tiny.en".into()),
-            workers: overrides.workers.unwrap_or(1),
-            listen: SocketAddr::from(([127, 0, 0, 1], 8770)),
-            recordings: PathBuf::from("recordings"),
+            hold: MediaTime::from_seconds(hold_seconds),
+            policy: Arc::new(load_policy(policy_file.as_deref(), profile)?),
+            policy_file,
+            profile,
+            model,
+            workers,
+            listen,
+            recordings,
+            max_connections,
+            max_calls,
+            twilio: TwilioDoor { path, outbound },
         })
     }
 }
+
+/// The policy of a file, or the built-in one, with the profile asked for.
+fn load_policy(file: Option<&Path>, profile: Option<Profile>) -> Result<Policy, ConfigError> {
+    let policy = match file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+                file: path.to_owned(),
+                source,
+            })?;
+            Policy::parse(&text, &path.display().to_string())?
+        }
+        None => Policy::default(),
+    };
+    Ok(profile.map_or_else(|| policy.clone(), |profile| policy.with_profile(profile)))
+}
+
+fn out_of(count: usize, least: usize, most: usize) -> Option<String> {
+    (!(least..=most).contains(&count))
+        .then(|| format!("{count} is out of range; expected {least} to {most}"))
+}
+
+fn bad_path(path: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.~".contains(c);
+    let taken = ["/healthz", "/readyz"].contains(&path);
+    (!path.starts_with('/') || path.len() < 2 || !path.chars().all(plain) || taken).then(|| {
+        format!(
+            "{path:?} is not usable; expected a path such as \"/twilio\" that no other page has"
+        )
+    })
+}
+
+/// Chooses between flag, file and default, and remembers where a value came from.
+#[derive(Clone, Copy)]
+struct Pick<'a> {
+    source: Option<&'a Source>,
+}
+
+impl<'a> Pick<'a> {
+    fn value<T>(self, flag: &'static str, value: Option<T>) -> Choice<'a, T> {
+        Choice {
+            pick: self,
+            name: flag,
+            value: value.map(|value| (value, None)),
+        }
+    }
+
+    fn path(
+        self,
+        flag: Option<PathBuf>,
+        in_file: Option<toml::Spanned<PathBuf>>,
+    ) -> Option<PathBuf> {
+        flag.or_else(|| {
+            let path = in_file?.into_inner();
+            Some(
+                self.source
+                    .map_or(path.clone(), |source| source.beside(&path)),
+            )
+        })
+    }
+}
+
+/// A value on its way through [`Pick`], with its byte range if it came from the file.
+struct Choice<'a, T> {
+    pick: Pick<'a>,
+    name: &'static str,
+    value: Option<(T, Option<std::ops::Range<usize>>)>,
+}
+
+impl<'a, T> Choice<'a, T> {
+    fn or_file(mut self, field: &'static str, value: Option<toml::Spanned<T>>) -> Self {
+        if let (None, Some(value)) = (&self.value, value) {
+            let span = value.span();
+            self.name = field;
+            self.value = Some((value.into_inner(), Some(span)));
+        }
+        self
+    }
+
+    fn or_default(self, value: T) -> Chosen<'a, T> {
+        let (value, span) = self.value.unwrap_or((value, None));
+        Chosen {
+            pick: self.pick,
+            name: self.name,
+            value,
+            span,
+        }
+    }
+}
+
+/// A chosen value, to be checked.
+struct Chosen<'a, T> {
+    pick: Pick<'a>,
+    name: &'static str,
+    value: T,
+    span: Option<std::ops::Range<usize>>,
+}
+
+impl<T> Chosen<'_, T> {
+    fn any(self) -> T {
+        self.value
+    }
+
+    /// The value, or an error with what `problem` says of it.
+    fn checked(self, problem: impl FnOnce(&T) -> Option<String>) -> Result<T, ConfigError> {
+        let Some(problem) = problem(&self.value) else {
+            return Ok(self.value);
+        };
+        Err(match (self.pick.source, self.span) {
+            (Some(source), Some(span)) => source.error(&span, &format!("{}: {problem}", self.name)),
+            _ => ConfigError::Invalid {
+                field: self.name.into(),
+                problem,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,17 @@
 //! The shell: owns every task, queue and clock, and drives sessions.
+//!
+//! One task owns one call, and holds no lock. Every queue is bounded, and says what happens when it is
+//! full. A call that misbehaves slows down, loses or ends only itself.
 
+pub mod player;
+pub mod process;
 pub mod replay;
+pub mod serve;
+pub mod supervise;
+
+mod call;
+mod pacing;
+mod taping;
+
+pub use call::Transcriber;
+pub use taping::{Tape, TapeFactory};

@@ -3,6 +3,10 @@
 //! **Architecture invariant:** adapters are pure and bounded in memory; no socket, no clock. Malformed
 //! input is data: it is counted, and the call goes on or ends as the protocol says.
 
+pub mod twilio;
+
+mod placement;
+
 use crate::audio::SampleRate;
 use crate::call::{CallId, Leg};
 use crate::session::RawFrame;
@@ -46,8 +50,28 @@ pub enum ProtocolError {
     },
 }
 
+/// What a connection's messages came to, for its one log line at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Messages that were understood.
+    pub accepted: u64,
+    /// Messages of a kind that means nothing here, and messages after the end.
+    pub ignored: u64,
+    /// Messages that were malformed.
+    pub malformed: u64,
+    /// Samples that came a second time, or after their place was taken.
+    pub repeated_samples: u64,
+}
+
 /// One connection's protocol state.
 pub trait Adapter: Send {
+    /// What the messages so far came to.
+    fn tally(&self) -> Tally;
+    /// The platform's id of the stream once it has started, which only one connection may use at once.
+    fn stream(&self) -> Option<&str> {
+        None
+    }
+
     /// Takes a text message; arrivals are appended in order.
     fn handle_text(&mut self, text: &str, arrivals: &mut Vec<Arrival>)
     -> Result<(), ProtocolError>;

@@ -2,6 +2,8 @@
 //!
 //! **Architecture invariant:** an event never carries a spoken value, only where, which kind and why.
 
+pub mod logs;
+
 use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaTime, Span};

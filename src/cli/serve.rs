@@ -1,14 +1,208 @@
 //! `hushgate serve`.
 
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::{Context, bail};
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::shared::{SharedArguments, print, recognisers};
+use crate::config::{Config, Overrides};
+use crate::engine::pool::{Pool, PoolSettings};
+use crate::gateway::serve::{Server, Settings};
+use crate::gateway::{Transcriber, process, supervise};
+use crate::telemetry::logs::{self, LogFormat};
+
+/// How long recognisers may take to end what they are at when the server stops.
+const WORKERS_END: Duration = Duration::from_secs(10);
 
 /// Listens for live calls and records them clean.
+///
+/// Calls come as Twilio Media Streams over a WebSocket. Each is recorded into CALLSID.wav, which grows
+/// while the call runs, and CALLSID.json, which comes last. /healthz says that the process runs,
+/// /readyz whether it can take calls.
+///
+/// By default the server runs in a process of its own that is restarted if it is killed or aborts. The
+/// port stays open meanwhile. SIGTERM and Ctrl-C stop accepting, end the calls, finish their recordings
+/// and exit.
 #[derive(Debug, Args)]
-pub(super) struct Arguments {}
+#[command(after_help = "\
+Examples:
+  hushgate serve
+  hushgate serve --config hushgate.toml --listen 127.0.0.1:9000 --recordings /var/lib/hushgate
+  hushgate serve --no-supervise --log-format json      In a container or under systemd
+
+Environment: HUSHGATE_LOG (or RUST_LOG) sets the log level, such as `info` or `debug`.
+Exit status: 0 stopped by a signal, 1 failed, 2 wrong usage.")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    shared: SharedArguments,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR:PORT", env = "HUSHGATE_LISTEN")]
+    listen: Option<SocketAddr>,
+    /// Folder for recordings; made if it does not exist.
+    #[arg(long, value_name = "DIR", env = "HUSHGATE_RECORDINGS")]
+    recordings: Option<PathBuf>,
+    /// Calls taken at once; further ones get HTTP 503.
+    #[arg(long, value_name = "COUNT", env = "HUSHGATE_MAX_CALLS")]
+    max_calls: Option<usize>,
+    /// Listen on an address that other machines reach, though anybody could then send calls.
+    #[arg(long)]
+    allow_unauthenticated: bool,
+    /// Run in this process; something else restarts it.
+    #[arg(long)]
+    no_supervise: bool,
+    /// The form of log lines on standard error.
+    #[arg(long, value_enum, default_value_t, env = "HUSHGATE_LOG_FORMAT")]
+    log_format: LogFormat,
+    /// Serve the socket that is standard input.
+    #[arg(long, hide = true, conflicts_with = "no_supervise")]
+    supervised: bool,
+}
 
 /// Runs the command.
-pub(super) fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::SUCCESS)
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    logs::start(arguments.log_format)?;
+    process::hide_panic_messages();
+    process::forbid_core_dumps().context("core dumps cannot be switched off")?;
+    let config = arguments.shared.resolve_with(Overrides {
+        listen: arguments.listen,
+        recordings: arguments.recordings.clone(),
+        max_calls: arguments.max_calls,
+        ..Overrides::default()
+    })?;
+    if !config.listen.ip().is_loopback() && !arguments.allow_unauthenticated {
+        bail!(
+            "--listen {}: other machines reach this address, and calls are not authenticated; listen on \
+             127.0.0.1 behind a proxy that authenticates, or give --allow-unauthenticated",
+            config.listen
+        );
+    }
+    let settings = Settings::from_config(&config);
+    settings.tapes.check()?;
+
+    if arguments.supervised {
+        process::end_with_parent().context("cannot follow the supervisor")?;
+        return serve(
+            config,
+            settings,
+            supervise::inherited_listener()?,
+            &arguments,
+        );
+    }
+    let listener = TcpListener::bind(config.listen)
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    if arguments.no_supervise {
+        return serve(config, settings, listener, &arguments);
+    }
+    supervised(listener)
+}
+
+/// Keeps a child process serving the socket.
+fn supervised(listener: TcpListener) -> anyhow::Result<ExitCode> {
+    let program = std::env::current_exe().context("cannot find this program's file")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let status = runtime.block_on(supervise::supervise(listener, || {
+        let mut command = std::process::Command::new(&program);
+        command
+            .args(std::env::args_os().skip(1))
+            .arg("--supervised");
+        command
+    }))?;
+    Ok(match status.code() {
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        None => ExitCode::FAILURE,
+    })
+}
+
+/// Serves a socket in this process.
+fn serve(
+    config: Config,
+    settings: Settings,
+    listener: TcpListener,
+    arguments: &Arguments,
+) -> anyhow::Result<ExitCode> {
+    raise_open_files(config.max_connections);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let (server, engine) = Server::new(listener, settings, shutdown.clone());
+        let address = server.address()?;
+        stop_on_signals(shutdown.clone())?;
+
+        let serving = tokio::spawn(server.run());
+        tracing::info!(pid = std::process::id(), "listening on {address}");
+        if arguments.shared.json {
+            let line = serde_json::json!({
+                "event": "listening",
+                "address": address.to_string(),
+                "path": config.twilio.path,
+                "pid": std::process::id(),
+            });
+            print(&format!("{line}\n"))?;
+        }
+        let loading = tokio::task::spawn_blocking(move || {
+            let factory = recognisers(&config)?;
+            let settings = PoolSettings {
+                workers: config.workers,
+                ..PoolSettings::default()
+            };
+            anyhow::Ok(Arc::new(Pool::start(factory, settings)))
+        });
+        let pool = tokio::select! {
+            loaded = loading => Some(loaded.context("loading the model failed")??),
+            () = shutdown.cancelled() => None,
+        };
+        if let Some(pool) = &pool {
+            engine.install(Arc::clone(pool) as Arc<dyn Transcriber>);
+            tracing::info!("ready for calls");
+        }
+        serving.await.context("the server failed")?;
+        if let Some(pool) = pool {
+            // Ending while the speech library calculates may crash it; its work is of no use any more.
+            let ended = tokio::task::spawn_blocking(move || pool.close_and_wait(WORKERS_END));
+            if !ended.await.unwrap_or(false) {
+                tracing::warn!("a recogniser did not end");
+            }
+        }
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn raise_open_files(max_connections: usize) {
+    // A call has a socket and two files; the rest of the process has a few dozen.
+    let wanted = (max_connections as u64) * 3 + 128;
+    match process::allow_open_files(wanted) {
+        Ok(limit) if limit < wanted => {
+            tracing::warn!(limit, wanted, "few open files are allowed; see `ulimit -n`");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
+    }
+}
+
+fn stop_on_signals(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new calls, finishing the recordings of live ones");
+        shutdown.cancel();
+    });
+    Ok(())
 }

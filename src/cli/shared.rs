@@ -40,28 +40,28 @@ pub struct SharedArguments {
 impl SharedArguments {
     /// The configuration these arguments, the environment and the files amount to.
     pub fn resolve(&self) -> anyhow::Result<Config> {
-        Config::load(
-            self.config.as_deref(),
-            Overrides {
-                policy: self.policy.clone(),
-                profile: self.profile,
-                model: self.model.clone(),
-                hold_seconds: self.hold,
-                workers: self.workers,
-                ..Overrides::default()
-            },
-        )
-        .map_err(anyhow::Error::from)
+        self.resolve_with(Overrides::default())
+    }
+
+    /// Like [`SharedArguments::resolve`], with a command's own arguments in `own`.
+    pub fn resolve_with(&self, own: Overrides) -> anyhow::Result<Config> {
+        let overrides = Overrides {
+            policy: self.policy.clone(),
+            profile: self.profile,
+            model: self.model.clone(),
+            hold_seconds: self.hold,
+            workers: self.workers,
+            ..own
+        };
+        Ok(Config::load(self.config.as_deref(), overrides)?)
     }
 }
 
-/// What listens to calls, by the configuration's model.
+/// What listens to calls, by the configuration's model; reads the model, which takes a second or so.
 pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
-    let path = crate::model::resolve(&config.model)?;
-    Ok(Arc::new(WhisperFactory::load(
-        &path,
-        WhisperSettings::default(),
-    )?))
+    let file = crate::model::resolve(&config.model)?;
+    let factory = WhisperFactory::load(&file, WhisperSettings::default())?;
+    Ok(Arc::new(factory))
 }
 
 pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
@@ -71,6 +71,24 @@ pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
         "lenient" => Ok(Profile::Lenient),
         _ => Err("expected strict, balanced or lenient".into()),
     }
+}
+
+/// Writes text to standard output; a reader that has gone is no error.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    match output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush())
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Prints a line of progress on standard error.
+pub(super) fn note(line: &str) {
+    // Nothing is left to be done when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Prints an error and its causes on one line of standard error.

@@ -1,0 +1,109 @@
+//! The configuration file as it is written: every field optional, none unknown.
+
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::ConfigError;
+use crate::call::Leg;
+use crate::policy::Profile;
+
+/// A file's values. What is absent is the default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FileConfig {
+    pub(super) server: Server,
+    pub(super) speech: Speech,
+    pub(super) policy: PolicySection,
+    pub(super) doors: Doors,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Server {
+    pub(super) listen: Option<Spanned<SocketAddr>>,
+    pub(super) recordings: Option<Spanned<PathBuf>>,
+    pub(super) max_connections: Option<Spanned<usize>>,
+    pub(super) max_calls: Option<Spanned<usize>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Speech {
+    pub(super) model: Option<Spanned<String>>,
+    pub(super) workers: Option<Spanned<usize>>,
+    pub(super) hold_seconds: Option<Spanned<f64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PolicySection {
+    pub(super) file: Option<Spanned<PathBuf>>,
+    pub(super) profile: Option<Spanned<Profile>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Doors {
+    pub(super) twilio: Twilio,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Twilio {
+    pub(super) path: Option<Spanned<String>>,
+    pub(super) outbound: Option<Spanned<Leg>>,
+}
+
+/// A configuration file's text and name, for errors that point into it.
+#[derive(Debug)]
+pub(super) struct Source {
+    file: PathBuf,
+    text: String,
+}
+
+impl Source {
+    pub(super) fn new(file: PathBuf, text: String) -> Self {
+        Self { file, text }
+    }
+
+    pub(super) fn read(file: &Path) -> Result<Self, ConfigError> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => Ok(Self::new(file.to_owned(), text)),
+            Err(source) => Err(ConfigError::Unreadable {
+                file: file.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    pub(super) fn parse(&self) -> Result<FileConfig, ConfigError> {
+        toml::from_str(&self.text).map_err(|mut error| {
+            let span = error.span().unwrap_or(0..0);
+            // Without its input the error prints the message and the field's path, one on each line.
+            error.set_input(None);
+            let problem = error.to_string();
+            self.error(&span, &problem.lines().collect::<Vec<_>>().join(" "))
+        })
+    }
+
+    /// An error at a byte range of the text.
+    pub(super) fn error(&self, span: &Range<usize>, problem: &str) -> ConfigError {
+        let before = self.text.get(..span.start).unwrap_or(&self.text);
+        ConfigError::InFile {
+            file: self.file.clone(),
+            line: before.matches('\n').count() + 1,
+            problem: problem.to_owned(),
+        }
+    }
+
+    /// A path that the file gives, seen from the working directory.
+    pub(super) fn beside(&self, path: &Path) -> PathBuf {
+        self.file
+            .parent()
+            .map_or_else(|| path.to_owned(), |folder| folder.join(path))
+    }
+}

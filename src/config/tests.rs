@@ -1,0 +1,116 @@
+use super::*;
+
+fn problem(text: &str) -> String {
+    Config::parse(text, "hushgate.toml")
+        .unwrap_err()
+        .to_string()
+}
+
+fn check(text: &str, expected: &str) {
+    let problem = problem(text);
+    assert!(!problem.contains('\n'), "one line: {problem}");
+    assert!(problem.contains(expected), "{problem}\nlacks {expected}");
+}
+
+#[test]
+fn errors_name_file_line_field_and_expectation() {
+    check("[server]\nlisten = 5", "hushgate.toml:2: ");
+    check("[server]\nlisten = 5", "server.listen");
+    check("[server]\nlisten = \"nowhere\"", "socket address");
+    check("[server]\nmax_calls = \"many\"", "server.max_calls");
+    check("[server]\nmax_calls = -1", "hushgate.toml:2: ");
+    check(
+        "[server]\n\nmax_call = 5",
+        "hushgate.toml:3: unknown field `max_call`, expected one of",
+    );
+    check("[sever]", "unknown field `sever`");
+    check("[server", "hushgate.toml:1: ");
+    check(
+        "[speech]\nhold_seconds = 90.0",
+        "hushgate.toml:2: speech.hold_seconds: 90 is out of range; expected 2 to 60 seconds",
+    );
+    check("[speech]\nhold_seconds = nan", "speech.hold_seconds");
+    check(
+        "[speech]\nworkers = 0",
+        "hushgate.toml:2: speech.workers: 0 is out of range; expected 1 to 256",
+    );
+    check("[speech]\nmodel = \"\"", "speech.model: is empty");
+    check(
+        "[policy]\nprofile = \"keen\"",
+        "expected one of `strict`, `balanced`, `lenient`",
+    );
+    check(
+        "[policy]\nfile = \"no/such.toml\"",
+        "no/such.toml: cannot be read",
+    );
+    check("[doors.twilio]\npath = \"twilio\"", "doors.twilio.path");
+    check("[doors.twilio]\npath = \"/readyz\"", "doors.twilio.path");
+    check("[doors.twilio]\npath = \"/{x}\"", "doors.twilio.path");
+    check(
+        "[doors.twilio]\noutbound = \"mixed\"",
+        "expected \"agent\" or \"customer\"",
+    );
+}
+
+#[test]
+fn flags_go_before_the_file_and_the_file_before_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hushgate.toml");
+    std::fs::write(
+        &file,
+        "[speech]\nhold_seconds = 4.0\nworkers = 2\n[server]\nrecordings = \"calls\"\n",
+    )
+    .unwrap();
+    let config = Config::load(
+        Some(&file),
+        Overrides {
+            hold_seconds: Some(3.0),
+            ..Overrides::default()
+        },
+    )
+    .unwrap();
+    assert_eq!(config.hold, MediaTime::from_millis(3_000));
+    assert_eq!(config.workers, 2);
+    assert_eq!(config.max_calls, 2 * CALLS_PER_WORKER);
+    assert_eq!(config.recordings, folder.path().join("calls"));
+    assert_eq!(config.model, "tiny.en");
+    assert_eq!(config.twilio, TwilioDoor::default());
+}
+
+#[test]
+fn a_bad_flag_is_named() {
+    let overrides = Overrides {
+        hold_seconds: Some(1.0),
+        ..Overrides::default()
+    };
+    let problem = Config::load(None, overrides).unwrap_err().to_string();
+    assert_eq!(
+        problem,
+        "--hold: 1 is out of range; expected 2 to 60 seconds"
+    );
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let problem = Config::load(Some(Path::new("no/such.toml")), Overrides::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problem.starts_with("no/such.toml: cannot be read"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn what_is_shown_means_the_same() {
+    let text = "[server]\nlisten = \"[::1]:9\"\nrecordings = \"a \\\"b\\\"\"\nmax_connections = 7\n\
+        max_calls = 3\n[speech]\nmodel = \"m\"\nworkers = 4\nhold_seconds = 2.5\n\
+        [policy]\nprofile = \"strict\"\n[doors.twilio]\npath = \"/t\"\noutbound = \"customer\"\n";
+    let config = Config::parse(text, "a.toml").unwrap();
+    let shown = config.to_toml();
+    let again = Config::parse(&shown, "b.toml").unwrap();
+    assert_eq!(again.to_toml(), shown);
+    assert_eq!(again.to_json(), config.to_json());
+    assert_eq!(again.listen.port(), 9);
+    assert_eq!(again.twilio.outbound, Leg::Customer);
+}

@@ -1,0 +1,318 @@
+//! One call's task: owns its session, paces its audio, and carries the session's outputs.
+//!
+//! ```text
+//! socket --Input--> [call task: session] --Job--> engine
+//!                      |        ^------ answers ----'
+//!                      '--CleanAudio, Event--> recorder's thread
+//! ```
+//!
+//! The loop takes answers first, as they free what is held, then audio that is due, then new input.
+//! Input waits in a bounded queue whose sender, the socket's reader, waits in turn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::{Instant, sleep_until};
+
+use super::pacing::Pacer;
+use super::taping::{TapeFactory, Taping};
+use crate::audio::{MediaTime, SampleRate};
+use crate::call::{CallId, Leg};
+use crate::egress::{CallFacts, EngineWork};
+use crate::engine::Outcome;
+use crate::engine::pool::{Job, Pool};
+use crate::policy::Policy;
+use crate::session::{Output, RawFrame, Session, Settings};
+use crate::speech::{Window, WindowId};
+use crate::telemetry::{Event, FailureCause};
+
+/// Windows of one call that may be with the engine at once. A session has a few; more means that it
+/// cuts faster than it is answered, and the rest is filled.
+const OUTSTANDING_WINDOWS: usize = 64;
+/// A jump of the timeline that ends the call: it is told at once and not waited for.
+const LONGEST_GAP: MediaTime = MediaTime::from_millis(10 * 60 * 1_000);
+/// How long the recorder may take to complete a recording before the call is over without it.
+const RECORDER_GRACE: Duration = Duration::from_secs(30);
+
+/// Takes windows and answers each exactly once, in any order, failure included.
+pub trait Transcriber: Send + Sync {
+    /// Accepts a job without blocking.
+    fn submit(&self, job: Job);
+    /// Whether windows are being answered, or why not.
+    fn check(&self) -> anyhow::Result<()>;
+    /// SHA-256 of the model in lower-case hex.
+    fn model_sha256(&self) -> &str;
+}
+
+impl Transcriber for Pool {
+    fn submit(&self, job: Job) {
+        Pool::submit(self, job);
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let health = self.health();
+        anyhow::ensure!(
+            health.is_serving(),
+            "none of {} recognisers is in service",
+            health.wanted
+        );
+        Ok(())
+    }
+
+    fn model_sha256(&self) -> &str {
+        Pool::model_sha256(self)
+    }
+}
+
+/// What the socket's reader tells the call.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// Audio with its place.
+    Audio(RawFrame),
+    /// The call is over; with a reason if it did not end by itself.
+    End(Option<String>),
+}
+
+/// What every call needs.
+pub(super) struct Call {
+    pub(super) id: CallId,
+    pub(super) legs: &'static [Leg],
+    pub(super) rate: SampleRate,
+    pub(super) hold: MediaTime,
+    pub(super) policy: Arc<Policy>,
+    pub(super) engine: Arc<dyn Transcriber>,
+    pub(super) tapes: Arc<dyn TapeFactory>,
+    /// The call's slot under `max_calls`.
+    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) inputs: mpsc::Receiver<Input>,
+}
+
+/// Why a call's task ended early.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    /// Nothing can be recorded.
+    #[error("recording failed: {0}")]
+    Recording(String),
+}
+
+impl Call {
+    /// Runs the call to its end: until the recording is complete.
+    pub(super) async fn run(self) -> Result<(), CallError> {
+        let recording_failed = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "the call is not recorded any further");
+            CallError::Recording(error.to_string())
+        };
+        let facts = CallFacts {
+            call: self.id,
+            legs: self.legs,
+            rate: self.rate,
+            hold: self.hold,
+            policy_version: self.policy.version().to_owned(),
+            model_sha256: self.engine.model_sha256().to_owned(),
+        };
+        let taping = Taping::start(self.tapes, facts, Arc::new(self.permit))
+            .map_err(|error| recording_failed(&error))?;
+        let (answer, answers) = mpsc::unbounded_channel();
+        let hold = Duration::from_micros(self.hold.micros());
+        let mut driver = Driver {
+            session: Session::new(Settings {
+                legs: self.legs,
+                rate: self.rate,
+                hold: self.hold,
+                policy: self.policy,
+            }),
+            engine: self.engine,
+            taping,
+            answer,
+            answers,
+            outstanding: 0,
+            work: EngineWork::default(),
+            pacer: Pacer::new(hold / 2),
+            rate: self.rate,
+            hold,
+        };
+        let abnormal_end = driver.drive(self.inputs).await;
+
+        let Driver { taping, work, .. } = driver;
+        let failure = taping.failure().map(str::to_owned);
+        let recorded = tokio::time::timeout(RECORDER_GRACE, taping.finish(work, abnormal_end))
+            .await
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("the disk does not answer")));
+        match (failure, recorded) {
+            (None, Ok(file)) => {
+                let file = file.file_name().unwrap_or_default().to_string_lossy();
+                tracing::info!(%file, windows = work.windows, failures = work.failures,
+                    late_answers = work.late_answers, "recorded the call");
+                Ok(())
+            }
+            (Some(failure), _) => Err(recording_failed(&failure)),
+            (None, Err(error)) => Err(recording_failed(&format_args!("{error:#}"))),
+        }
+    }
+}
+
+type Answer = (WindowId, Instant, Outcome);
+
+struct Driver {
+    session: Session,
+    engine: Arc<dyn Transcriber>,
+    taping: Taping,
+    answer: mpsc::UnboundedSender<Answer>,
+    /// Holds at most [`OUTSTANDING_WINDOWS`].
+    answers: mpsc::UnboundedReceiver<Answer>,
+    outstanding: usize,
+    work: EngineWork,
+    pacer: Pacer,
+    rate: SampleRate,
+    hold: Duration,
+}
+
+/// Whether the session takes more input.
+#[derive(PartialEq, Eq)]
+enum Progress {
+    GoesOn,
+    Ended,
+}
+
+impl Driver {
+    /// Drives the session to its end; returns why the call did not end by itself, if so.
+    async fn drive(&mut self, mut inputs: mpsc::Receiver<Input>) -> Option<String> {
+        let mut waiting: Option<(Instant, RawFrame)> = None;
+        let mut draining: Option<Instant> = None;
+        let mut abnormal_end = None;
+        loop {
+            let due = waiting.as_ref().map(|(due, _)| *due);
+            let end = draining;
+            let progress = tokio::select! {
+                biased;
+                Some((window, deadline, outcome)) = self.answers.recv() => {
+                    self.take_answer(window, deadline, outcome)
+                }
+                () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => {
+                    self.session.handle_drain_deadline();
+                    self.carry_outputs();
+                    return abnormal_end;
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    if let Some((_, frame)) = waiting.take() {
+                        self.session.handle_audio(frame);
+                    }
+                    self.carry_outputs()
+                }
+                input = inputs.recv(), if due.is_none() && end.is_none() => match input {
+                    Some(Input::Audio(frame)) => {
+                        waiting = Some((self.when_due(&frame), frame));
+                        Progress::GoesOn
+                    }
+                    end => {
+                        abnormal_end = match end {
+                            Some(Input::End(reason)) => reason,
+                            _ => Some("the gateway's connection failed".into()),
+                        };
+                        draining = Some(Instant::now() + self.hold);
+                        self.session.handle_end();
+                        self.carry_outputs()
+                    }
+                },
+            };
+            if progress == Progress::Ended {
+                return match draining {
+                    Some(_) => abnormal_end,
+                    None => Some("the timeline jumped by more than ten minutes".into()),
+                };
+            }
+            if let Some(failure) = self.taping.failure() {
+                return Some(format!("recording failed: {failure}"));
+            }
+        }
+    }
+
+    fn when_due(&mut self, frame: &RawFrame) -> Instant {
+        let now = Instant::now();
+        let length = frame.samples.expose().len() as u64;
+        let end = self
+            .rate
+            .time_of(crate::audio::SampleIndex(frame.at.0.saturating_add(length)));
+        if end > self.session.head() + LONGEST_GAP {
+            return now;
+        }
+        self.pacer.due(end, now)
+    }
+
+    fn take_answer(&mut self, window: WindowId, deadline: Instant, outcome: Outcome) -> Progress {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        self.work.failures += u64::from(outcome.is_err());
+        self.work.late_answers += u64::from(Instant::now() > deadline);
+        self.session.handle_transcript(window, outcome);
+        self.carry_outputs()
+    }
+
+    /// Does what the session asks for until it asks for nothing more.
+    fn carry_outputs(&mut self) -> Progress {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Release(audio) => self.taping.audio(audio),
+                Output::Event(event) => {
+                    log_event(&event);
+                    self.taping.event(event);
+                }
+                Output::Transcribe(window) => self.submit(window),
+                Output::Ended => return Progress::Ended,
+            }
+        }
+        Progress::GoesOn
+    }
+
+    fn submit(&mut self, window: Window) {
+        self.work.windows += 1;
+        if self.outstanding >= OUTSTANDING_WINDOWS {
+            self.work.failures += 1;
+            self.session
+                .handle_transcript(window.id, Err(FailureCause::Overload));
+            return;
+        }
+        self.outstanding += 1;
+        let left = window.deadline - self.session.head();
+        let deadline = Instant::now() + Duration::from_micros(left.micros());
+        let answer = self.answer.clone();
+        self.engine.submit(Job {
+            window,
+            deadline,
+            reply: Box::new(move |window, outcome| {
+                // A call that is over needs no answer.
+                let _ = answer.send((window, deadline, outcome));
+            }),
+        });
+    }
+}
+
+/// Logs an event without what was said.
+fn log_event(event: &Event) {
+    match event {
+        Event::Hidden {
+            leg,
+            span,
+            kind,
+            rule,
+            paused,
+            ..
+        } => {
+            tracing::info!(%leg, from = %span.start, to = %span.end, kind, rule, paused, "hid audio")
+        }
+        Event::Late { leg, span } => {
+            tracing::warn!(%leg, from = %span.start, to = %span.end, "filled audio: not examined in time");
+        }
+        Event::Failed { leg, span, cause } => {
+            tracing::warn!(%leg, from = %span.start, to = %span.end, ?cause, "filled audio: not examined");
+        }
+        Event::Armed { kind, at } => tracing::info!(kind, %at, "expecting sensitive digits"),
+        Event::Disarmed { kind, at } => {
+            tracing::info!(kind, %at, "no longer expecting sensitive digits");
+        }
+        Event::PacketsDropped { leg, samples } => {
+            tracing::info!(%leg, samples, "dropped packets that came too late");
+        }
+        Event::Transcribed { .. } => {}
+    }
+}

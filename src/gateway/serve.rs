@@ -1,0 +1,262 @@
+//! The server: accepts connections, answers health checks, upgrades calls, drains at the end.
+//!
+//! Bounded everywhere: connections by `max_connections` (further ones are closed at once), calls by
+//! `max_calls` (further ones get HTTP 503 before the upgrade), time without a request, a start or a
+//! message by [`Limits`], memory by small buffers and the doors' message sizes.
+
+mod connection;
+mod http;
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::call::Transcriber;
+use super::taping::{Folder, TapeFactory};
+use crate::audio::MediaTime;
+use crate::config::{Config, TwilioDoor};
+use crate::policy::Policy;
+
+/// How long the server waits for others.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// For the whole header of a request.
+    pub request_header: Duration,
+    /// From the upgrade to the message that starts the call.
+    pub start: Duration,
+    /// Without any message in a call.
+    pub idle: Duration,
+    /// For the platform to close the connection after it stopped the call.
+    pub close: Duration,
+    /// For the engine to be loaded when a call comes before it is.
+    pub engine: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_header: Duration::from_secs(10),
+            start: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            close: Duration::from_secs(5),
+            engine: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a server is told at its start.
+#[derive(Clone)]
+pub struct Settings {
+    /// Delay between hearing and releasing.
+    pub hold: MediaTime,
+    /// What to hide.
+    pub policy: Arc<Policy>,
+    /// The door for Twilio Media Streams.
+    pub twilio: TwilioDoor,
+    /// Connections open at once.
+    pub max_connections: usize,
+    /// Calls at once.
+    pub max_calls: usize,
+    /// Where calls are recorded.
+    pub tapes: Arc<dyn TapeFactory>,
+    /// How long the server waits for others.
+    pub limits: Limits,
+}
+
+impl Settings {
+    /// From a configuration, recording into its folder.
+    pub fn from_config(config: &Config) -> Self {
+        Self {
+            hold: config.hold,
+            policy: Arc::clone(&config.policy),
+            twilio: config.twilio.clone(),
+            max_connections: config.max_connections,
+            max_calls: config.max_calls,
+            tapes: folder(config.recordings.clone()),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Records into `CALL.wav` and `CALL.json` in a folder, which is made if it does not exist.
+pub fn folder(folder: PathBuf) -> Arc<dyn TapeFactory> {
+    Arc::new(Folder(folder))
+}
+
+/// What the tasks of a server share.
+struct Shared {
+    settings: Settings,
+    engine: watch::Receiver<Option<Arc<dyn Transcriber>>>,
+    calls: Arc<Semaphore>,
+    live_streams: Mutex<HashSet<Box<str>>>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    probe: tokio::sync::Mutex<http::Probe>,
+}
+
+/// A server with an open socket.
+pub struct Server {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+}
+
+/// Where the engine is put when it is loaded; until then calls wait.
+pub struct EngineSlot(watch::Sender<Option<Arc<dyn Transcriber>>>);
+
+impl EngineSlot {
+    /// Puts the engine to use.
+    pub fn install(&self, engine: Arc<dyn Transcriber>) {
+        self.0.send_replace(Some(engine));
+    }
+}
+
+impl Server {
+    /// A server on an open socket, not accepting yet. It stops when `shutdown` is cancelled.
+    pub fn new(
+        listener: TcpListener,
+        settings: Settings,
+        shutdown: CancellationToken,
+    ) -> (Self, EngineSlot) {
+        let (slot, engine) = watch::channel(None);
+        let shared = Shared {
+            engine,
+            calls: Arc::new(Semaphore::new(settings.max_calls)),
+            live_streams: Mutex::default(),
+            tasks: TaskTracker::new(),
+            shutdown,
+            probe: tokio::sync::Mutex::default(),
+            settings,
+        };
+        let server = Self {
+            listener,
+            shared: Arc::new(shared),
+        };
+        (server, EngineSlot(slot))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Accepts connections until the shutdown; then drains the calls, at most their hold and a little.
+    pub async fn run(self) {
+        let Self { listener, shared } = self;
+        accept(&listener, &shared).await;
+        drop(listener);
+        shared.tasks.close();
+        let hold = Duration::from_micros(shared.settings.hold.micros());
+        let drained = timeout(hold + Duration::from_secs(10), shared.tasks.wait()).await;
+        if drained.is_err() {
+            tracing::error!(
+                tasks = shared.tasks.len(),
+                "gave up on calls that did not drain in time"
+            );
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    let router = http::router(Arc::clone(shared));
+    let places = Arc::new(Semaphore::new(shared.settings.max_connections));
+    // One line for each time the server fills up, not one for each connection.
+    let mut full = false;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shared.shutdown.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // The peer may be gone already, or descriptors may be used up: both pass.
+                tracing::debug!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            if !std::mem::replace(&mut full, true) {
+                tracing::warn!("refusing connections: max_connections are open");
+            }
+            continue;
+        };
+        full = false;
+        let connection = http::Connection::new(peer, place);
+        shared.tasks.spawn(serve(
+            stream,
+            connection,
+            router.clone(),
+            Arc::clone(shared),
+        ));
+    }
+}
+
+/// Serves one connection's requests until it is closed or becomes a call.
+async fn serve(
+    stream: TcpStream,
+    connection: http::Connection,
+    router: axum::Router,
+    shared: Arc<Shared>,
+) {
+    // Small messages that are due now: waiting to fill a segment would only delay them.
+    let _ = stream.set_nodelay(true);
+    let service = TowerToHyperService::new(router.layer(axum::Extension(connection)));
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(shared.settings.limits.request_header)
+        .max_buf_size(16 * 1024);
+    let serving = http
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        _ = serving.as_mut() => return,
+        () = shared.shutdown.cancelled() => serving.as_mut().graceful_shutdown(),
+    }
+    let _ = serving.await;
+}
+
+impl Shared {
+    /// Claims a stream's id for as long as the claim lives; `None` if it is live already.
+    fn claim_stream(self: &Arc<Self>, stream: Option<&str>) -> Option<StreamClaim> {
+        let stream: Box<str> = stream.unwrap_or_default().into();
+        let fresh = stream.is_empty()
+            || self
+                .live_streams
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(stream.clone());
+        fresh.then(|| StreamClaim {
+            stream,
+            shared: Arc::clone(self),
+        })
+    }
+}
+
+/// A live stream's id, which no second connection may use.
+struct StreamClaim {
+    stream: Box<str>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for StreamClaim {
+    fn drop(&mut self) {
+        self.shared
+            .live_streams
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.stream);
+    }
+}

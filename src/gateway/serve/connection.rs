@@ -1,0 +1,324 @@
+//! One call's connection: reads messages, hands what they mean to the call's task, and closes.
+//!
+//! Nothing but control frames is ever sent: Twilio fails a one-way stream that gets more. Bad messages
+//! are counted, and told in one line when the connection ends.
+
+use std::sync::Arc;
+
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument;
+
+use super::{Shared, StreamClaim, http};
+use crate::audio::SampleRate;
+use crate::call::{CallId, Leg};
+use crate::gateway::call::{Call, CallError, Input, Transcriber};
+use crate::ingress::{Adapter, Arrival, ProtocolError};
+
+/// Audio messages between socket and call: 1.3 s of two tracks. When it is full the socket is not read.
+const QUEUE: usize = 128;
+
+/// RFC 6455, 7.4.1 and the registry of close codes.
+mod code {
+    pub(super) const NORMAL: u16 = 1000;
+    pub(super) const GOING_AWAY: u16 = 1001;
+    pub(super) const POLICY: u16 = 1008;
+    pub(super) const TOO_BIG: u16 = 1009;
+    pub(super) const INTERNAL: u16 = 1011;
+    pub(super) const TRY_AGAIN: u16 = 1013;
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+struct End {
+    /// Close code to send; `None` if the connection is gone.
+    close: Option<u16>,
+    /// Why, for the close frame and the log.
+    why: &'static str,
+    /// Whether the call ended as calls end.
+    normal: bool,
+}
+
+impl End {
+    fn normal(why: &'static str) -> Self {
+        Self {
+            close: Some(code::NORMAL),
+            why,
+            normal: true,
+        }
+    }
+
+    fn abnormal(close: impl Into<Option<u16>>, why: &'static str) -> Self {
+        Self {
+            close: close.into(),
+            why,
+            normal: false,
+        }
+    }
+}
+
+/// The call that a connection carries.
+struct Live {
+    inputs: mpsc::Sender<Input>,
+    task: JoinHandle<Result<(), CallError>>,
+    span: tracing::Span,
+    _stream: StreamClaim,
+}
+
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    connection: http::Connection,
+    engine: Arc<dyn Transcriber>,
+    adapter: Box<dyn Adapter>,
+    socket: WebSocket,
+) {
+    let peer = connection.peer();
+    let mut reader = Reader {
+        shared,
+        engine,
+        adapter,
+        socket,
+        live: None,
+    };
+    let end = reader.read().await;
+    let Reader {
+        mut socket,
+        live,
+        adapter,
+        shared,
+        ..
+    } = reader;
+
+    let span = live.as_ref().map_or_else(
+        || tracing::info_span!("connection", %peer),
+        |live| live.span.clone(),
+    );
+    let tally = adapter.tally();
+    span.in_scope(|| {
+        let (why, close) = (end.why, end.close);
+        let (malformed, ignored, repeated) =
+            (tally.malformed, tally.ignored, tally.repeated_samples);
+        if end.normal && malformed == 0 {
+            tracing::info!(why, ignored, repeated, "the stream ended");
+        } else {
+            tracing::warn!(
+                why,
+                close,
+                malformed,
+                ignored,
+                repeated,
+                "the stream ended badly"
+            );
+        }
+    });
+
+    match live {
+        None => close(socket, &end, &shared).await,
+        Some(live) if end.normal => {
+            let call = hang_up(live, &end).instrument(span);
+            let mut call = std::pin::pin!(call);
+            // The peer that stopped the call closes; if it does not, the recording's completion or the
+            // limit does.
+            let complete = tokio::select! {
+                () = &mut call => true,
+                () = until_closed(&mut socket) => false,
+                () = tokio::time::sleep(shared.settings.limits.close) => false,
+            };
+            close(socket, &end, &shared).await;
+            if !complete {
+                call.await;
+            }
+        }
+        Some(live) => {
+            close(socket, &end, &shared).await;
+            hang_up(live, &end).instrument(span).await;
+        }
+    }
+}
+
+/// Ends the call and waits until its recording is complete.
+async fn hang_up(live: Live, end: &End) {
+    let Live {
+        inputs,
+        task,
+        _stream,
+        ..
+    } = live;
+    let reason = (!end.normal).then(|| end.why.to_owned());
+    // A call that is over already does not listen.
+    let _ = inputs.send(Input::End(reason)).await;
+    drop(inputs);
+    match task.await {
+        Ok(Ok(()) | Err(CallError::Recording(_))) => {}
+        Err(_) => tracing::error!("the call's task failed; the recording ends there"),
+    }
+}
+
+/// Closes the connection, or answers the peer's closing, and lets go of it: the recording may take longer.
+async fn close(mut socket: WebSocket, end: &End, shared: &Shared) {
+    let closing = async {
+        if let Some(code) = end.close {
+            let frame = CloseFrame {
+                code,
+                reason: end.why.into(),
+            };
+            if socket.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
+        }
+        until_closed(&mut socket).await;
+    };
+    // A peer that does not answer is cut off.
+    let _ = timeout(shared.settings.limits.close, closing).await;
+}
+
+async fn until_closed(socket: &mut WebSocket) {
+    while let Some(Ok(_)) = socket.recv().await {}
+}
+
+struct Reader {
+    shared: Arc<Shared>,
+    engine: Arc<dyn Transcriber>,
+    adapter: Box<dyn Adapter>,
+    socket: WebSocket,
+    live: Option<Live>,
+}
+
+impl Reader {
+    /// Reads until the call is over, one way or another.
+    async fn read(&mut self) -> End {
+        let start_by = Instant::now() + self.shared.settings.limits.start;
+        let shutdown = self.shared.shutdown.clone();
+        let mut arrivals = Vec::new();
+        loop {
+            let (by, impatience) = match self.live {
+                None => (
+                    start_by,
+                    End::abnormal(code::POLICY, "no start message in time"),
+                ),
+                Some(_) => (
+                    Instant::now() + self.shared.settings.limits.idle,
+                    End::abnormal(code::POLICY, "no message in time"),
+                ),
+            };
+            let message = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => {
+                    return End::abnormal(code::GOING_AWAY, "the gateway is shutting down");
+                }
+                () = call_over(&self.live) => {
+                    return End::abnormal(code::INTERNAL, "the call cannot go on");
+                }
+                message = timeout_at(by, self.socket.recv()) => message,
+            };
+            let message = match message {
+                Err(_) => return impatience,
+                Ok(None) => return End::abnormal(None, "the connection was closed without stop"),
+                Ok(Some(Err(error))) => return broken(&error),
+                Ok(Some(Ok(message))) => message,
+            };
+            let outcome = match message {
+                Message::Text(text) => self.adapter.handle_text(&text, &mut arrivals),
+                Message::Binary(bytes) => self.adapter.handle_binary(&bytes, &mut arrivals),
+                Message::Close(_) => {
+                    return End::abnormal(None, "the connection was closed without stop");
+                }
+                Message::Ping(_) | Message::Pong(_) => Ok(()),
+            };
+            for arrival in arrivals.drain(..) {
+                if let Some(end) = self.take(arrival).await {
+                    return end;
+                }
+            }
+            if let Err(ProtocolError::Closed { code, problem }) = outcome {
+                return End::abnormal(code, problem);
+            }
+        }
+    }
+
+    async fn take(&mut self, arrival: Arrival) -> Option<End> {
+        let input = match arrival {
+            Arrival::Started { call, legs, rate } => return self.start(call, legs, rate).err(),
+            Arrival::Stopped => return Some(End::normal("the call was stopped")),
+            // Audible keys are heard like any sound; this message alone changes nothing.
+            Arrival::KeyPressed { .. } => return None,
+            Arrival::Audio(frame) => Input::Audio(frame),
+        };
+        let live = self.live.as_ref()?;
+        tokio::select! {
+            biased;
+            sent = live.inputs.send(input) => sent
+                .is_err()
+                .then(|| End::abnormal(code::INTERNAL, "the call cannot go on")),
+            () = self.shared.shutdown.cancelled() => {
+                Some(End::abnormal(code::GOING_AWAY, "the gateway is shutting down"))
+            }
+        }
+    }
+
+    fn start(&mut self, id: CallId, legs: &'static [Leg], rate: SampleRate) -> Result<(), End> {
+        let settings = &self.shared.settings;
+        let stream = self
+            .shared
+            .claim_stream(self.adapter.stream())
+            .ok_or(End::abnormal(code::POLICY, "the stream is live already"))?;
+        let permit = Arc::clone(&self.shared.calls)
+            .try_acquire_owned()
+            .map_err(|_| End::abnormal(code::TRY_AGAIN, "max_calls are active"))?;
+        let span = tracing::info_span!("call", id = %id);
+        span.in_scope(|| tracing::info!("a call began"));
+        let (inputs, queue) = mpsc::channel(QUEUE);
+        let call = Call {
+            id,
+            legs,
+            rate,
+            hold: settings.hold,
+            policy: Arc::clone(&settings.policy),
+            engine: Arc::clone(&self.engine),
+            tapes: Arc::clone(&settings.tapes),
+            permit,
+            inputs: queue,
+        };
+        // A task of its own, so that its panic ends this call and no other.
+        let task = self.shared.tasks.spawn(call.run().instrument(span.clone()));
+        self.live = Some(Live {
+            inputs,
+            task,
+            span,
+            _stream: stream,
+        });
+        Ok(())
+    }
+}
+
+/// Waits until the call's task no longer listens; for ever if there is no call.
+async fn call_over(live: &Option<Live>) {
+    match live {
+        Some(live) => live.inputs.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// How a connection ends whose messages cannot be read.
+fn broken(error: &axum::Error) -> End {
+    use tokio_tungstenite::tungstenite::Error;
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        match error.downcast_ref::<Error>() {
+            Some(Error::Capacity(_)) => {
+                return End::abnormal(code::TOO_BIG, "a message of more than 64 KiB");
+            }
+            Some(Error::Utf8(_)) => return End::abnormal(1007, "a text message is not UTF-8"),
+            Some(Error::Protocol(
+                tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            )) => return End::abnormal(None, "the connection was lost"),
+            Some(Error::Protocol(_)) => {
+                return End::abnormal(1002, "the WebSocket protocol was broken");
+            }
+            _ => source = error.source(),
+        }
+    }
+    End::abnormal(None, "the connection was lost")
+}

@@ -1,0 +1,169 @@
+//! The server's pages: `/healthz`, `/readyz`, and the doors, where a request becomes a call.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::Json;
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout};
+
+use super::{Shared, connection};
+use crate::gateway::call::Transcriber;
+use crate::ingress::twilio::{LONGEST_MESSAGE, TwilioAdapter};
+
+/// How long the outcome of writing to the recordings folder holds.
+const PROBE_AGE: Duration = Duration::from_secs(2);
+
+/// What a request knows of its connection.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    peer: SocketAddr,
+    /// One of `max_connections`, held until the last copy is dropped.
+    _place: Arc<OwnedSemaphorePermit>,
+}
+
+impl Connection {
+    pub(super) fn new(peer: SocketAddr, place: OwnedSemaphorePermit) -> Self {
+        Self {
+            peer,
+            _place: Arc::new(place),
+        }
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+}
+
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route(&shared.settings.twilio.path, get(twilio))
+        .with_state(shared)
+}
+
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The last outcome of writing to the recordings folder.
+#[derive(Default)]
+pub(super) struct Probe {
+    outcome: Option<(Instant, Option<String>)>,
+}
+
+/// Whether calls can be taken; what is missing is named, with 503.
+async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
+    let engine = shared.engine.borrow().clone();
+    let model = engine
+        .is_none()
+        .then(|| "the model is being loaded".to_owned());
+    let workers = engine.and_then(|engine| engine.check().err().map(|error| format!("{error:#}")));
+    let recordings = recordings_problem(&shared).await;
+    let listener = shared
+        .shutdown
+        .is_cancelled()
+        .then(|| "shutting down".to_owned());
+
+    let parts = [
+        ("model", model),
+        ("workers", workers),
+        ("recordings", recordings),
+        ("listener", listener),
+    ];
+    let problems: serde_json::Map<String, serde_json::Value> = parts
+        .into_iter()
+        .filter_map(|(part, problem)| Some((part.to_owned(), problem?.into())))
+        .collect();
+    let ready = problems.is_empty();
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let used = shared.settings.max_calls - shared.calls.available_permits();
+    let body = json!({
+        "ready": ready,
+        "not_ready": problems,
+        "calls": used,
+        "max_calls": shared.settings.max_calls,
+    });
+    (status, Json(body)).into_response()
+}
+
+/// Why recordings cannot be written, if so. Checked at most every two seconds, however many ask.
+async fn recordings_problem(shared: &Arc<Shared>) -> Option<String> {
+    let mut probe = shared.probe.lock().await;
+    if let Some((when, outcome)) = &probe.outcome
+        && when.elapsed() < PROBE_AGE
+    {
+        return outcome.clone();
+    }
+    let tapes = Arc::clone(&shared.settings.tapes);
+    let check = tokio::task::spawn_blocking(move || tapes.check());
+    let outcome = match timeout(PROBE_AGE, check).await {
+        Ok(Ok(Ok(()))) => None,
+        Ok(Ok(Err(error))) => Some(format!("{error:#}")),
+        Ok(Err(_)) => Some("the check failed".into()),
+        Err(_) => Some("the disk does not answer".into()),
+    };
+    probe.outcome = Some((Instant::now(), outcome.clone()));
+    outcome
+}
+
+/// The door for Twilio Media Streams.
+async fn twilio(
+    State(shared): State<Arc<Shared>>,
+    Extension(connection): Extension<Connection>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let engine = match admit(&shared).await {
+        Ok(engine) => engine,
+        Err(problem) => {
+            tracing::warn!(peer = %connection.peer(), problem, "refused a call");
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response();
+        }
+    };
+    let adapter = Box::new(TwilioAdapter::new(shared.settings.twilio.outbound));
+    let tasks = shared.tasks.clone();
+    upgrade
+        // Messages have about 330 bytes; buffers grow for larger ones.
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(16 * 1024)
+        .max_message_size(LONGEST_MESSAGE)
+        .max_frame_size(LONGEST_MESSAGE)
+        .on_upgrade(move |socket| {
+            tasks.track_future(connection::run(shared, connection, engine, adapter, socket))
+        })
+}
+
+/// The engine for a call that may begin, or why it may not.
+async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, &'static str> {
+    if shared.shutdown.is_cancelled() {
+        return Err("shutting down");
+    }
+    if shared.calls.available_permits() == 0 {
+        return Err("max_calls are active");
+    }
+    let mut engine = shared.engine.clone();
+    match timeout(
+        shared.settings.limits.engine,
+        engine.wait_for(Option::is_some),
+    )
+    .await
+    {
+        Ok(Ok(engine)) => engine.clone().ok_or("the model is not loaded"),
+        Ok(Err(_)) | Err(_) => Err("the model is not loaded"),
+    }
+}

@@ -1,0 +1,129 @@
+//! Twilio's messages as they are written, read leniently.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// What every message has. The rest is read when the event is known.
+#[derive(Deserialize)]
+pub(super) struct Head<'a> {
+    #[serde(borrow)]
+    pub(super) event: Cow<'a, str>,
+    #[serde(borrow, default, rename = "streamSid")]
+    pub(super) stream: Option<Cow<'a, str>>,
+}
+
+/// A message's body, which is under its event's name.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "Body: Deserialize<'de>"))]
+pub(super) struct Envelope<Body> {
+    #[serde(alias = "start", alias = "media", alias = "dtmf")]
+    body: Body,
+}
+
+impl Envelope<()> {
+    /// The body of a message, or `None` if it lacks what is needed.
+    pub(super) fn parse<'a, Body: Deserialize<'a>>(text: &'a str) -> Option<Body> {
+        let envelope: Envelope<Body> = serde_json::from_str(text).ok()?;
+        Some(envelope.body)
+    }
+}
+
+/// `start`.
+#[derive(Deserialize)]
+pub(super) struct Start<'a> {
+    #[serde(borrow, rename = "callSid")]
+    pub(super) call: Cow<'a, str>,
+    #[serde(borrow, default, rename = "streamSid")]
+    pub(super) stream: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "mediaFormat")]
+    pub(super) format: MediaFormat<'a>,
+}
+
+/// `start.mediaFormat`; a value that is absent is Twilio's only one.
+#[derive(Default, Deserialize)]
+pub(super) struct MediaFormat<'a> {
+    #[serde(borrow, default)]
+    encoding: Option<Cow<'a, str>>,
+    #[serde(default, rename = "sampleRate")]
+    rate: Option<Number>,
+    #[serde(default)]
+    channels: Option<Number>,
+}
+
+impl MediaFormat<'_> {
+    pub(super) fn is_telephone_mu_law(&self) -> bool {
+        let encoding = self.encoding.as_deref().unwrap_or("audio/x-mulaw");
+        encoding.eq_ignore_ascii_case("audio/x-mulaw")
+            && self.rate.is_none_or(|rate| rate.0 == 8_000)
+            && self.channels.is_none_or(|channels| channels.0 == 1)
+    }
+}
+
+/// `media`.
+#[derive(Deserialize)]
+pub(super) struct Media<'a> {
+    pub(super) track: Track,
+    #[serde(default)]
+    pub(super) chunk: Option<Number>,
+    pub(super) timestamp: Number,
+    #[serde(borrow)]
+    pub(super) payload: Cow<'a, str>,
+}
+
+/// `dtmf`, without the digit.
+#[derive(Deserialize)]
+pub(super) struct KeyPress {
+    pub(super) track: Track,
+}
+
+/// Which way the audio goes, seen from Twilio.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum Track {
+    /// What Twilio hears from the call's leg.
+    #[serde(rename = "inbound", alias = "inbound_track")]
+    Inbound,
+    /// What Twilio plays to the call's leg.
+    #[serde(rename = "outbound", alias = "outbound_track")]
+    Outbound,
+}
+
+/// A whole number that is written as a JSON string or number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Number(pub(super) u64);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberVisitor;
+
+        impl Visitor<'_> for NumberVisitor {
+            type Value = Number;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, or one in a string")
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Number, E> {
+                Ok(Number(value))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Number, E> {
+                // 2^53: up to there whole numbers are exact.
+                if value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value) {
+                    Ok(Number(value as u64))
+                } else {
+                    Err(E::custom("not a whole number"))
+                }
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Number, E> {
+                let number = text.trim().parse().map_err(|_| E::custom("not a number"))?;
+                Ok(Number(number))
+            }
+        }
+
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}

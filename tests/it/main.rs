@@ -1,0 +1,18 @@
+//! The gateway with real sockets, files and processes.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "these are tests; clippy knows only functions marked so"
+)]
+
+mod calls;
+mod commands;
+mod engine_failures;
+mod flood;
+mod health;
+mod hostile;
+mod isolation;
+mod lifecycle;
+mod support;
