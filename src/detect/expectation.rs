@@ -28,6 +28,8 @@ const DIGIT_PAUSE: MediaTime = MediaTime::from_millis(9_000);
 const COMPLETE_PAUSE: MediaTime = MediaTime::from_millis(1_500);
 /// The same for an answer that could have further digits.
 const UNSURE_PAUSE: MediaTime = MediaTime::from_millis(3_500);
+/// Kept hidden after the last digit: its time may be early, and the very last one misheard as a word.
+const TAIL: MediaTime = MediaTime::from_millis(400);
 /// Stalls extend the wait up to this much after the question.
 const LONGEST_WAIT: MediaTime = MediaTime::from_millis(120_000);
 /// What is announced, or asked by a customer, follows within this time.
@@ -54,6 +56,8 @@ pub(super) struct Window {
     pub(super) span: Span,
     /// What was asked.
     pub(super) kind: Kind,
+    /// Whether all that was asked for was said.
+    pub(super) complete: bool,
     /// How many digits came.
     pub(super) digits: usize,
     /// Why, in words.
@@ -139,10 +143,6 @@ fn follow(
     let own_track = conversation.track_of(question.asker);
     let mut end = None;
     for item in &conversation.items[first..] {
-        if item.span.start >= question.until {
-            end = Some(question.until.max(answer_end(&progress)));
-            break;
-        }
         if Some(item.track) == own_track && item.words.start < question.own_words.end {
             continue;
         }
@@ -168,6 +168,10 @@ fn follow(
             )
         {
             return;
+        }
+        if item.span.start >= question.until {
+            end = Some(question.until.max(answer_end(&progress)));
+            break;
         }
         let leg = conversation.tracks[item.track].leg;
         if leg == question.answering {
@@ -419,6 +423,11 @@ fn emit(
     let Some(kind) = part.topic.kind() else {
         return;
     };
+    let end = if progress.begun && end <= progress.last_digit {
+        end + TAIL
+    } else {
+        end
+    };
     let span = Span::new(progress.start, end);
     if span.is_empty() {
         return;
@@ -472,6 +481,7 @@ fn emit(
         leg: question.answering,
         span,
         kind: kind.clone(),
+        complete: !open && completeness >= Completeness::Enough,
         digits: count,
         finding: Finding {
             leg: question.answering,

@@ -115,7 +115,11 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
                     .any(|mention| {
                         mention.role == Role::Asked && mention.span.end <= item.span.start
                     });
-                let allowed = if pause > SHORT_PAUSE { 0 } else { 1 };
+                // An amount after a word is an amount; a plain group after a word may be the next group.
+                let plain = item.digits().is_none_or(|(_, sense, _)| {
+                    matches!(sense, Sense::Plain | Sense::Decimal | Sense::Date)
+                });
+                let allowed = if plain && pause <= SHORT_PAUSE { 1 } else { 0 };
                 pause <= LONGEST_PAUSE
                     && words_between <= allowed
                     && !asked

@@ -28,6 +28,8 @@ const ECHO: MediaTime = MediaTime::from_millis(30_000);
 /// How far back a sensitive run is grown over words that may be its first digits, misheard.
 const MISHEARD_START: MediaTime = MediaTime::from_millis(1_200);
 
+/// How long after a full answer its question still makes short runs count.
+const ANSWERED: MediaTime = MediaTime::from_millis(20_000);
 /// How far back anything said may explain a run.
 const MEMORY: MediaTime = MediaTime::from_millis(70_000);
 /// How many of the latest windows and values are compared with a run.
@@ -106,6 +108,11 @@ pub(super) fn findings(
             run.span.start - MEMORY,
             run.span.end + NAMED_AFTER,
         );
+        let mentions: Vec<&Mention<'_>> = mentions
+            .iter()
+            .filter(|mention| !answered_before(mention, &windows[..before], run))
+            .collect();
+        let mentions = mentions.as_slice();
         let verdict = judge(mentions, run, &eager, heard_until, policy)
             .or_else(|| read_back(conversation, mentions, run, &values, policy));
         let kind = match (&verdict, answered) {
@@ -133,8 +140,19 @@ pub(super) fn findings(
     findings
 }
 
+/// Whether a question was answered in full so long before a run that the run is about something else.
+fn answered_before(mention: &Mention<'_>, windows: &[Window], run: &Run) -> bool {
+    mention.role == Role::Asked
+        && windows.iter().rev().take(NEARBY).any(|window| {
+            window.complete
+                && Some(&window.kind) == mention.topic.kind().as_ref()
+                && window.span.end > mention.span.end
+                && window.span.end + ANSWERED < run.span.start
+        })
+}
+
 fn judge(
-    mentions: &[Mention<'_>],
+    mentions: &[&Mention<'_>],
     run: &Run,
     eager: &Eagerness,
     heard_until: MediaTime,
@@ -219,7 +237,7 @@ fn telephone_shape(run: &Run, profile: Profile) -> bool {
 }
 
 /// The mention that explains a run: the latest question to its speaker, or the speaker's own words.
-fn context<'m, 'p>(mentions: &'m [Mention<'p>], run: &Run) -> Context<'m, 'p> {
+fn context<'m, 'p>(mentions: &[&'m Mention<'p>], run: &Run) -> Context<'m, 'p> {
     let after = mentions.iter().find(|mention| {
         mention.leg == run.leg
             && mention.span.start >= run.span.end
@@ -238,7 +256,7 @@ fn context<'m, 'p>(mentions: &'m [Mention<'p>], run: &Run) -> Context<'m, 'p> {
                 // One's own harmless words explain what one says right after them.
                 (true, Role::Named) if own => age <= MediaTime::from_millis(2_000),
                 (true, Role::Announced) => own && age <= MediaTime::from_millis(8_000),
-                (true, Role::Asked) => !own && age <= BENIGN_ANSWER,
+                (true, Role::Asked) => age <= BENIGN_ANSWER,
                 (true, Role::Named) => age <= MediaTime::from_millis(6_000),
                 (true, Role::Denied) => false,
                 (false, Role::Denied) => own && age <= MediaTime::from_millis(3_000),
@@ -405,7 +423,7 @@ fn resident_registration(digits: &[u8]) -> bool {
 }
 
 /// Kinds of the policy: their template near their context words.
-fn by_template(mentions: &[Mention<'_>], run: &Run, policy: &Policy) -> Option<Verdict> {
+fn by_template(mentions: &[&Mention<'_>], run: &Run, policy: &Policy) -> Option<Verdict> {
     policy.custom_kinds().iter().find_map(|custom| {
         let named = mentions.iter().any(|mention| {
             matches!(&mention.topic, Topic::Custom(named) if named.kind == custom.kind)
@@ -446,7 +464,7 @@ fn by_template(mentions: &[Mention<'_>], run: &Run, policy: &Policy) -> Option<V
 /// A run that repeats what was heard before.
 fn read_back(
     conversation: &Conversation<'_>,
-    mentions: &[Mention<'_>],
+    mentions: &[&Mention<'_>],
     run: &Run,
     values: &[Value<'_>],
     policy: &Policy,

@@ -235,3 +235,21 @@ fn the_askers_own_amounts_are_heard() {
         "agent: {In about 3 to 5 days, or call us at extension 245.}",
     ]);
 }
+
+#[test]
+fn numbers_long_after_an_answer_are_heard() {
+    check(&[
+        "agent 5.0: {What is the security code?}",
+        "customer: [nine zero four]",
+        "agent: {Thank you. That has gone through.}",
+        "customer 40.0: {by the way I live at 2 2 8 1 on the corner there}",
+        "agent: {I see, 2 2 8 1, I will add that to the file.}",
+    ]);
+    check(&[
+        "agent 5.0: {What is the security code?}",
+        "customer: [nine zero four]",
+        "agent 20.0: {And the last four digits of your card number?}",
+        "customer: {four two four two}",
+        "agent: {Got it, 4 2 4 2, the balance is $75.34.}",
+    ]);
+}
