@@ -27,7 +27,6 @@ impl HoldBuffer {
         self.head
     }
 
-
     /// How many samples can be appended.
     pub(super) fn room(&self) -> u64 {
         self.ring.len() as u64 - (self.head - self.base)

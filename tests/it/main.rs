@@ -15,4 +15,5 @@ mod health;
 mod hostile;
 mod isolation;
 mod lifecycle;
+mod program;
 mod support;
