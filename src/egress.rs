@@ -47,7 +47,7 @@ pub enum EgressError {
     },
     /// Recordings would lie among the originals.
     #[error(
-        "--out {} lies in the folder of the input {}; choose a folder outside of it, so that no original is touched",
+        "--out {}: holds the input {}, or lies in it; choose another folder, so that no original is touched",
         output.display(),
         input.display()
     )]
@@ -81,19 +81,16 @@ fn advice(cause: &io::Error) -> &'static str {
     }
 }
 
-/// Refuses a folder for recordings that is, or lies in, the folder of an input file (or the input
-/// folder itself).
+/// Refuses a folder for recordings that is the folder of an input file, or that is or lies in an input
+/// folder.
 pub fn refuse_output_over_input(output: &Path, input: &Path) -> Result<(), EgressError> {
-    let folder = if input.is_dir() {
-        input.to_owned()
+    let real_output = real_path(output);
+    let over = if input.is_dir() {
+        real_output.starts_with(real_path(input))
     } else {
-        input
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."))
-            .to_owned()
+        real_path(input).parent() == Some(&*real_output)
     };
-    if real_path(output).starts_with(real_path(&folder)) {
+    if over {
         return Err(EgressError::OverInput {
             output: output.to_owned(),
             input: input.to_owned(),

@@ -28,7 +28,7 @@ use header::Header;
 
 /// What can be read, for error messages.
 const SUPPORTED: &str = "WAV files of 8, 16, 24 or 32-bit PCM, 32-bit float or G.711 mu-law/A-law \
-                         with 1 or 2 channels at 8,000 to 48,000 Hz are supported";
+                         with 1 or 2 channels at 8 to 48 kHz are supported";
 
 /// Why a recording could not be read. Names the file and what was expected.
 #[derive(Debug, thiserror::Error)]

@@ -14,14 +14,15 @@ use clap::Args;
 use self::labels::Labels;
 use self::measure::{Evaluation, Measured};
 use self::score::FillHeard;
-use super::replay::batch::Batch;
+use super::replay::PaceArguments;
+use super::replay::batch::{Batch, Pace};
 use super::replay::call::{Plan, Played};
 use super::replay::inputs::Input;
-use super::replay::{PaceArguments, Speed};
 use super::shared::{self, SharedArguments};
 use super::timeline;
 use crate::audio::wav_file::WavFile;
 use crate::egress::{Recording, Report, refuse_output_over_input};
+use crate::gateway::process;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,6 +70,8 @@ pub(super) struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    process::hide_panic_messages();
+    process::forbid_core_dumps().context("core dumps cannot be switched off")?;
     if arguments.picture && arguments.out.is_none() && arguments.recorded.is_none() {
         bail!("--picture: needs --out or --recorded, as a recording and its report are drawn");
     }
@@ -111,10 +114,11 @@ impl Arguments {
         let plan = Plan::new(&config, factory.model_sha256(), self.out.clone())?;
         let batch = Batch {
             plan: &plan,
-            factory: factory.as_ref(),
             jobs: self.pace.jobs(),
-            engine_delay: self.pace.engine_delay(),
-            speed: Speed::Max,
+            pace: Pace::Virtual {
+                factory: factory.as_ref(),
+                engine_delay: self.pace.engine_delay(),
+            },
         };
         let results = batch.run(&inputs, |input, play| {
             let Some(labels) = labels.iter().find(|labels| labels.audio == *input.file()) else {
@@ -218,4 +222,41 @@ fn recorded(labels: &Labels, folder: &Path, fill: FillHeard) -> anyhow::Result<M
             format!("{error:#}"),
         )),
     }
+}
+
+/// What leaked and what was lost of one call.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(super) struct CallMeasure {
+    pub(super) digits: usize,
+    pub(super) digits_leaked: usize,
+    pub(super) benign_numbers: usize,
+    pub(super) benign_audible: usize,
+    pub(super) benign_speech_s: f64,
+    pub(super) over_blanked_s: f64,
+}
+
+/// Measures a recording against the labels of its call.
+pub(super) fn measure_recording(
+    labels: &Path,
+    recording: &Recording,
+) -> anyhow::Result<(CallMeasure, Report)> {
+    let labels = labels::read(labels)?;
+    let folder = recording.wav.parent().unwrap_or(Path::new("."));
+    let measured = recorded(&labels, folder, FillHeard::default())?;
+    if let Some(problem) = measured.score.problems.first() {
+        bail!("{}: {problem}", recording.wav.display());
+    }
+    let report = measured
+        .report
+        .with_context(|| format!("{}: not a report", recording.json.display()))?;
+    let score = measured.score;
+    let measure = CallMeasure {
+        digits: score.items.iter().map(|item| item.digits).sum(),
+        digits_leaked: score.items.iter().map(|item| item.leaked).sum(),
+        benign_numbers: score.benign.len(),
+        benign_audible: score.benign.iter().filter(|number| number.audible).count(),
+        benign_speech_s: score.benign_s,
+        over_blanked_s: score.over_s,
+    };
+    Ok((measure, report))
 }

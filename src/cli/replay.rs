@@ -8,18 +8,25 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::batch::Batch;
+use self::batch::{Batch, Pace};
 use self::call::{Plan, Played};
 use self::inputs::Input;
 use super::shared::{self, SharedArguments};
 use super::timeline;
 use crate::audio::MediaTime;
 use crate::egress::refuse_output_over_input;
+use crate::engine::pool::{Pool, PoolSettings};
+use crate::gateway::process;
+
+/// How long recognisers may take to end what they are at when all calls were played.
+const WORKERS_END: Duration = Duration::from_secs(10);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,23 +117,39 @@ fn parse_seconds(text: &str) -> Result<MediaTime, String> {
 
 /// Runs the command.
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    process::hide_panic_messages();
+    process::forbid_core_dumps().context("core dumps cannot be switched off")?;
     let (inputs, mut failures) = arguments.gather()?;
-    for input in &inputs {
-        for file in input.files() {
-            refuse_output_over_input(&arguments.out, file)?;
-        }
+    let files = inputs.iter().flat_map(Input::files);
+    for file in arguments.inputs.iter().chain(files) {
+        refuse_output_over_input(&arguments.out, file)?;
     }
     let config = arguments.shared.resolve()?;
     let factory = shared::recognisers(&config)?;
     let plan = Plan::new(&config, factory.model_sha256(), Some(arguments.out.clone()))?;
-    let batch = Batch {
+    let batch = |pace| Batch {
         plan: &plan,
-        factory: factory.as_ref(),
         jobs: arguments.pace.jobs(),
-        engine_delay: arguments.pace.engine_delay(),
-        speed: arguments.speed,
+        pace,
     };
-    let results = batch.run(&inputs, |input, play| play(input, false))?;
+    let play = |batch: Batch<'_>| batch.run(&inputs, |input, play| play(input, false));
+    let results = match arguments.speed {
+        Speed::Max => play(batch(Pace::Virtual {
+            factory: &*factory,
+            engine_delay: arguments.pace.engine_delay,
+        })),
+        Speed::Realtime => {
+            let settings = PoolSettings {
+                workers: config.workers,
+                ..PoolSettings::default()
+            };
+            let pool = Arc::new(Pool::start(Arc::clone(&factory), settings));
+            let results = play(batch(Pace::Realtime(pool.clone())));
+            // Ending while the speech library calculates may crash it; its work is of no use any more.
+            pool.close_and_wait(WORKERS_END);
+            results
+        }
+    }?;
     let mut done = Vec::new();
     for (input, result) in inputs.iter().zip(results) {
         match result {

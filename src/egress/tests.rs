@@ -16,7 +16,10 @@ fn originals_are_not_written_over() {
     for (output, input, allowed) in [
         ("calls", "calls", false),
         ("calls", "calls/a.wav", false),
-        ("calls/clean", "calls/a.wav", false),
+        ("calls/clean", "calls/a.wav", true),
+        ("calls/clean", "calls", false),
+        ("calls/../calls", "calls/a.wav", false),
+        ("calls", "calls/missing.wav", false),
         ("calls/not/yet/there", "calls", false),
         ("elsewhere/../calls", "calls", false),
         ("elsewhere/link", "calls", false),

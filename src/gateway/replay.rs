@@ -1,12 +1,14 @@
-//! Plays a recorded call through a session as fast as recognition allows, on a virtual clock.
+//! Plays a recorded call through a session: as fast as recognition allows on a virtual clock ([`play`]),
+//! or as it was spoken, like a live call ([`play_live`]).
 //!
-//! The clock is the call's own: 20 ms of every leg arrive every 20 ms of media time. Recognition takes
+//! The virtual clock is the call's own: 20 ms of every leg arrive every 20 ms of media time. Recognition takes
 //! the processor time it really took (or a fixed time, for tests) on a number of virtual workers, so
 //! that lateness comes out as it would live, whatever else the machine does meanwhile. Apart from
 //! measured processor time the result depends on nothing but the audio and the settings.
 //!
 //! Knows neither files nor reports: audio comes from a [`Source`] and goes to a [`Listener`].
 
+mod realtime;
 mod virtual_pool;
 
 use std::num::NonZeroUsize;
@@ -20,6 +22,7 @@ use crate::egress::EngineWork;
 use crate::session::{CleanAudio, Output, RawFrame, Session};
 use crate::telemetry::Event;
 
+pub use realtime::play_live;
 use virtual_pool::{Answer, VirtualPool};
 pub use virtual_pool::{Clocked, Stopwatch};
 

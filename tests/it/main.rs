@@ -16,4 +16,5 @@ mod hostile;
 mod isolation;
 mod lifecycle;
 mod program;
+mod same_call;
 mod support;

@@ -88,7 +88,7 @@ pub(crate) fn score(
     } else {
         original
     };
-    let usable = length(redacted).min(had);
+    let usable = has.min(had);
     let size = (f64::from(rate) * FRAME_S) as usize;
     let before: Vec<Frames<'_>> = original
         .iter()

@@ -2,28 +2,64 @@
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Speed;
 use super::call::{Plan, Played};
 use super::inputs::Input;
 use crate::audio::MediaTime;
 use crate::engine::RecogniserFactory;
+use crate::gateway::Transcriber;
 use crate::gateway::replay::Stopwatch;
 
 /// How a list of calls is played.
 pub(crate) struct Batch<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) factory: &'a dyn RecogniserFactory,
     pub(crate) jobs: NonZeroUsize,
-    pub(crate) engine_delay: Option<MediaTime>,
-    pub(crate) speed: Speed,
+    pub(crate) pace: Pace<'a>,
+}
+
+/// By which clock.
+pub(crate) enum Pace<'a> {
+    /// As fast as recognition allows. Each job has a recogniser of its own.
+    Virtual {
+        factory: &'a dyn RecogniserFactory,
+        /// How long every answer takes, instead of the processor time it took.
+        engine_delay: Option<MediaTime>,
+    },
+    /// As it was spoken.
+    Realtime(Arc<dyn Transcriber>),
 }
 
 /// Plays a call; the flag says whether its clean audio is kept.
 pub(crate) type Play<'a> = dyn FnMut(&Input, bool) -> anyhow::Result<Played> + 'a;
+
+/// Plays the calls of one job, telling the last argument how far each is.
+type Player<'a> = dyn FnMut(&Input, bool, &dyn Fn(MediaTime)) -> anyhow::Result<Played> + 'a;
+
+impl Pace<'_> {
+    /// Makes what one job needs.
+    fn player<'a>(&'a self, plan: &'a Plan) -> anyhow::Result<Box<Player<'a>>> {
+        Ok(match self {
+            Pace::Virtual {
+                factory,
+                engine_delay,
+            } => {
+                let mut recogniser = Stopwatch::new(*factory, *engine_delay)?;
+                Box::new(move |input, keep, heard| plan.play(input, &mut recogniser, keep, heard))
+            }
+            Pace::Realtime(engine) => {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?;
+                Box::new(move |input, _, heard| {
+                    runtime.block_on(plan.play_live(input, Arc::clone(engine), heard))
+                })
+            }
+        })
+    }
+}
 
 impl Batch<'_> {
     /// Does `work` for each call; the results are in the order of the calls, whatever the jobs.
@@ -36,7 +72,7 @@ impl Batch<'_> {
         let next = AtomicUsize::new(0);
         let results: Mutex<Vec<(usize, anyhow::Result<T>)>> = Mutex::new(Vec::new());
         let worker = || -> anyhow::Result<()> {
-            let mut recogniser = Stopwatch::new(self.factory, self.engine_delay)?;
+            let mut player = self.pace.player(self.plan)?;
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(input) = inputs.get(index) else {
@@ -47,9 +83,7 @@ impl Batch<'_> {
                     let millis = head.micros() / 1_000;
                     progress.inc(millis.saturating_sub(told.swap(millis, Ordering::Relaxed)));
                 };
-                let mut play = |input: &Input, keep: bool| {
-                    self.plan.play(input, &mut recogniser, keep, &heard)
-                };
+                let mut play = |input: &Input, keep: bool| player(input, keep, &heard);
                 let result = work(input, &mut play);
                 results
                     .lock()

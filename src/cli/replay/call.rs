@@ -2,14 +2,16 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Context;
 
 use super::inputs::Input;
-use crate::audio::MediaTime;
+use crate::audio::{MediaTime, SampleRate};
 use crate::call::Leg;
 use crate::config::Config;
 use crate::egress::{CallFacts, Recorder, Recording, Report, ReportBuilder};
+use crate::gateway::Transcriber;
 use crate::gateway::replay::{self, Clocked, Listener, Replayed};
 use crate::session::CleanAudio;
 use crate::telemetry::Event;
@@ -18,7 +20,7 @@ use crate::telemetry::Event;
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) hold: MediaTime,
-    pub(crate) policy: std::sync::Arc<crate::policy::Policy>,
+    pub(crate) policy: Arc<crate::policy::Policy>,
     pub(crate) workers: NonZeroUsize,
     pub(crate) model_sha256: String,
     /// Where recordings go; nowhere when calls are only measured.
@@ -50,12 +52,7 @@ impl Plan {
         })
     }
 
-    fn facts(
-        &self,
-        input: &Input,
-        legs: &'static [Leg],
-        rate: crate::audio::SampleRate,
-    ) -> CallFacts {
+    fn facts(&self, input: &Input, legs: &'static [Leg], rate: SampleRate) -> CallFacts {
         CallFacts {
             call: input.call.clone(),
             legs,
@@ -79,12 +76,7 @@ impl Plan {
         let rate = source.rate();
         let facts = self.facts(input, legs, rate);
         let settings = replay::Settings {
-            session: crate::session::Settings {
-                legs,
-                rate,
-                hold: self.hold,
-                policy: self.policy.clone(),
-            },
+            session: self.session(legs, rate),
             workers: self.workers,
         };
         let mut tape = Tape {
@@ -101,6 +93,45 @@ impl Plan {
                 tape.discard()?;
                 Err(error.context(input.file().display().to_string()))
             }
+        }
+    }
+}
+
+impl Plan {
+    /// Plays one call as it was spoken, like a live one. When that fails, nothing of it is left on disk.
+    pub(crate) async fn play_live(
+        &self,
+        input: &Input,
+        engine: Arc<dyn Transcriber>,
+        heard: &dyn Fn(MediaTime),
+    ) -> anyhow::Result<Played> {
+        let mut source = input.open()?;
+        let legs = Leg::of_channels(source.channels()).context("one or two legs are expected")?;
+        let settings = self.session(legs, source.rate());
+        let folder = self.out.as_deref().context("recordings need a folder")?;
+        let call = input.call.clone();
+        let (recording, report) =
+            replay::play_live(settings, call, &mut source, engine, folder, heard)
+                .await
+                .with_context(|| input.file().display().to_string())?;
+        Ok(Played {
+            recording: Some(recording),
+            replayed: Replayed {
+                length: MediaTime::from_seconds(report.duration_s),
+                engine: report.engine,
+                examined: Vec::new(),
+            },
+            report,
+            audio: Vec::new(),
+        })
+    }
+
+    fn session(&self, legs: &'static [Leg], rate: SampleRate) -> crate::session::Settings {
+        crate::session::Settings {
+            legs,
+            rate,
+            hold: self.hold,
+            policy: Arc::clone(&self.policy),
         }
     }
 }

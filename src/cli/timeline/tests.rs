@@ -63,7 +63,7 @@ fn levels() -> Vec<Levels> {
         (0..3_000)
             .map(|frame| {
                 let seconds = f64::from(frame) * FRAME_S;
-                let turn = (seconds / 10.0) as u64 % 2 == 0;
+                let turn = ((seconds / 10.0) as u64).is_multiple_of(2);
                 if turn == first { 100.0 * seconds } else { 0.0 }
             })
             .collect()
@@ -80,12 +80,37 @@ fn style(width: usize) -> Style {
 
 #[test]
 fn a_call() {
-    insta::assert_snapshot!(draw(&report(), &levels(), style(90)), @"");
+    insta::assert_snapshot!(draw(&report(), &levels(), style(90)), @r"
+    demo-1  1:00, 2 spans hidden (13.5 s), hold 6.0 s
+    agent    |▁▂▃▃▄▄▄▅▅▅▅▅▅▅            ▇▇▇▇▇▇▇▇▇▇▇▇▇▇            ????██████████             |
+    customer |             ▅▆▆PPPPPPPPPPPPPPPP       IIII▇█████████            ███████!!!!!!!|
+              0:00         0:10         0:20          0:30         0:40         0:50
+    P pan        customer      0:12.5-0:24.0  16 digits after the card number was asked for,
+                                              Luhn holds (0.98)
+    I pin        customer      0:30.0-0:32.0  the answer to a question for the PIN (0.98)
+    ? late       agent         0:40.0-0:42.0  not examined in time
+    ! failed     customer      0:55.0-1:00.0  drain deadline
+    ");
 }
 
 #[test]
 fn a_narrow_terminal() {
-    insta::assert_snapshot!(draw(&report(), &levels(), style(60)), @"");
+    insta::assert_snapshot!(draw(&report(), &levels(), style(60)), @r"
+    demo-1  1:00, 2 spans hidden (13.5 s), hold 6.0 s
+    agent    |▂▃▄▄▅▅▅▅▅       ▇▇▇▇▇▇▇▇▇       ???██████        |
+    customer |        ▆▆PPPPPPPPPP    III██████       ████!!!!!|
+              0:00        0:15         0:30        0:45
+    P pan        customer      0:12.5-0:24.0  16 digits after
+                                              the card number
+                                              was asked for,
+                                              Luhn holds (0.98)
+    I pin        customer      0:30.0-0:32.0  the answer to a
+                                              question for the
+                                              PIN (0.98)
+    ? late       agent         0:40.0-0:42.0  not examined in
+                                              time
+    ! failed     customer      0:55.0-1:00.0  drain deadline
+    ");
 }
 
 #[test]

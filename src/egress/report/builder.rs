@@ -273,9 +273,9 @@ impl ReportBuilder {
     }
 }
 
-/// Sums of microseconds, without the dust of adding floats.
+/// Sums of microseconds, without the dust of adding floats; the sum of nothing is not "-0".
 fn rounded(seconds: f64) -> f64 {
-    (seconds * 1e6).round() / 1e6
+    (seconds * 1e6).round() / 1e6 + 0.0
 }
 
 fn continues(last: Span, next: Span) -> bool {
