@@ -114,3 +114,29 @@ fn what_is_shown_means_the_same() {
     assert_eq!(again.listen.port(), 9);
     assert_eq!(again.twilio.outbound, Leg::Customer);
 }
+
+#[test]
+fn a_policy_file_is_read_beside_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hushgate.toml");
+    std::fs::write(
+        &file,
+        "[policy]\nfile = \"own.toml\"\nprofile = \"strict\"\n",
+    )
+    .unwrap();
+    let policy = folder.path().join("own.toml");
+    std::fs::write(&policy, "nonsense = 1\n").unwrap();
+    let problem = Config::load(Some(&file), Overrides::default())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problem.contains("own.toml") && !problem.contains('\n'),
+        "{problem}"
+    );
+
+    std::fs::write(&policy, "").unwrap();
+    let config = Config::load(Some(&file), Overrides::default()).unwrap();
+    assert_eq!(config.policy.profile, Profile::Strict);
+    assert_eq!(config.policy_file, Some(policy));
+    assert_ne!(config.policy.version(), Policy::default().version());
+}

@@ -15,5 +15,6 @@ mod health;
 mod hostile;
 mod isolation;
 mod lifecycle;
+mod program;
 mod same_call;
 mod support;

@@ -24,7 +24,9 @@ const TOLERANCE_S: f64 = 0.1;
 
 /// A sample call as G.711 carries it, so that both ways hear the very same samples.
 fn telephone_quality(name: &str, folder: &Path) -> PathBuf {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("audio-samples").join(name);
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("audio-samples")
+        .join(name);
     let legs: Vec<Vec<i16>> = channels(&sample)
         .iter()
         .map(|leg| Law::Mu.decode(&Law::Mu.encode(leg)))
@@ -94,9 +96,16 @@ async fn paced_real_model_hides_the_same_live_and_replayed() {
     let replayed = replayed(&file, folder.path());
     assert!(!live.spans.is_empty(), "nothing was hidden");
     let told = |spans: &[HiddenSpan]| -> Vec<String> {
-        spans.iter().map(|s| format!("{} {} {:.2}-{:.2}", s.leg, s.kind, s.start, s.end)).collect()
+        spans
+            .iter()
+            .map(|s| format!("{} {} {:.2}-{:.2}", s.leg, s.kind, s.start, s.end))
+            .collect()
     };
-    assert_eq!(live.late.len() + live.failed.len(), 0, "the machine was too busy: {live:?}");
+    assert_eq!(
+        live.late.len() + live.failed.len(),
+        0,
+        "the machine was too busy: {live:?}"
+    );
     let same = live.spans.len() == replayed.spans.len()
         && live.spans.iter().zip(&replayed.spans).all(|(one, other)| {
             one.leg == other.leg
@@ -104,5 +113,10 @@ async fn paced_real_model_hides_the_same_live_and_replayed() {
                 && (one.start - other.start).abs() <= TOLERANCE_S
                 && (one.end - other.end).abs() <= TOLERANCE_S
         });
-    assert!(same, "live {:?}, replayed {:?}", told(&live.spans), told(&replayed.spans));
+    assert!(
+        same,
+        "live {:?}, replayed {:?}",
+        told(&live.spans),
+        told(&replayed.spans)
+    );
 }

@@ -329,7 +329,8 @@ pub(crate) fn watch_log() -> &'static Log {
 /// Runs of seven or more digits that are not in an id of this test's calls.
 pub(crate) fn digit_runs(text: &str) -> Vec<String> {
     let runs = regex::Regex::new(r"[0-9](?:[ .,-]?[0-9]){6,}").unwrap();
-    let ids = regex::Regex::new(r"id=\S+|file=\S+|[0-9.]+:[0-9]+|[0-9-]+T[0-9:.]+Z").unwrap();
+    let ids =
+        regex::Regex::new(r"id=\S+|pid=\S+|file=\S+|[0-9.]+:[0-9]+|[0-9-]+T[0-9:.]+Z").unwrap();
     let text = ids.replace_all(text, "");
     runs.find_iter(&text)
         .map(|run| run.as_str().to_owned())
