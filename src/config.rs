@@ -24,7 +24,9 @@ pub const DEFAULT_HOLD_SECONDS: f64 = 6.0;
 /// Accepted holds in seconds: under 2 nothing is recognised in time, over 60 the memory is wasted.
 pub const HOLD_SECONDS: std::ops::RangeInclusive<f64> = 2.0..=60.0;
 /// Concurrent calls admitted for each worker unless told otherwise.
-pub const CALLS_PER_WORKER: usize = 8;
+///
+/// A call's two legs keep a worker busy for about a third of the time (`docs/performance.md`).
+pub const CALLS_PER_WORKER: usize = 3;
 
 /// Everything a command needs to know, checked.
 #[derive(Debug, Clone)]
@@ -41,6 +43,9 @@ pub struct Config {
     pub model: String,
     /// Recogniser threads, at least 1.
     pub workers: usize,
+    /// Workers on the virtual clock of a replay, where unlike live one is the default, so that figures
+    /// of different machines compare.
+    pub virtual_workers: usize,
     /// Where `serve` listens.
     pub listen: SocketAddr,
     /// Where `serve` records.
@@ -173,10 +178,11 @@ impl Config {
                     )
                 })
             })?;
+        let chosen = overrides.workers.is_some() || speech.workers.is_some();
         let workers = pick
             .value("--workers", overrides.workers)
             .or_file("speech.workers", speech.workers)
-            .or_default(1)
+            .or_default(std::thread::available_parallelism().map_or(1, usize::from))
             .checked(|count| out_of(*count, 1, 256))?;
         let max_calls = pick
             .value("--max-calls", overrides.max_calls)
@@ -228,6 +234,7 @@ impl Config {
             profile,
             model,
             workers,
+            virtual_workers: if chosen { workers } else { 1 },
             listen,
             recordings,
             max_connections,

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::{Leg, Sensitive};
+use crate::detect::HeardUntil;
 use crate::engine::Outcome;
 use crate::policy::{Policy, Redaction};
 use crate::speech::{Heard, Window, WindowId};
@@ -98,7 +99,7 @@ pub struct Session {
     conversation: Conversation,
     /// What is to be hidden as far as is known, and what it was judged on.
     plan: Vec<Redaction>,
-    judged_at: MediaTime,
+    judged_at: HeardUntil,
     stale: bool,
     filler: Filler,
     outputs: VecDeque<Output>,
@@ -128,7 +129,7 @@ impl Session {
             next_window: 0,
             conversation: Conversation::default(),
             plan: Vec::new(),
-            judged_at: MediaTime::ZERO,
+            judged_at: HeardUntil::from(MediaTime::ZERO),
             stale: false,
             filler: Filler::new(rate, settings.policy.default_fill()),
             outputs: VecDeque::new(),
@@ -325,26 +326,29 @@ impl Session {
     /// Judges the conversation anew when something was heard since.
     fn judge(&mut self) {
         let cursor = self.released();
-        let decided = self
+        let end = self.end.map(|end| self.time_of(end));
+        let heard = self.legs.iter().map(|state| {
+            let decided = state.clearance.decided_to(cursor);
+            // At the end of the call nobody will say more: what was open is closed.
+            let over = end.is_some_and(|end| decided + MediaTime::from_millis(1) >= end);
+            (
+                state.leg,
+                if over { decided + LONGEST_GAP } else { decided },
+            )
+        });
+        let heard = HeardUntil::of(heard.collect::<Vec<_>>());
+        let is_news = self
             .legs
             .iter()
-            .map(|state| state.clearance.decided_to(cursor))
-            .min();
-        let mut heard_until = decided.unwrap_or(cursor);
-        if let Some(end) = self.end
-            && heard_until + MediaTime::from_millis(1) >= self.time_of(end)
-        {
-            // Nobody will say more: what was open is closed.
-            heard_until = heard_until + LONGEST_GAP;
-        }
-        if !self.stale && heard_until < self.judged_at + JUDGE_EVERY {
+            .any(|state| heard.on(state.leg) >= self.judged_at.on(state.leg) + JUDGE_EVERY);
+        if !self.stale && !is_news {
             return;
         }
         self.stale = false;
-        self.judged_at = heard_until;
+        self.judged_at = heard;
         self.conversation.forget_before(cursor);
         let words = self.conversation.words();
-        let findings = crate::detect::find(words, heard_until, &self.settings.policy);
+        let findings = crate::detect::find(words, heard, &self.settings.policy);
         self.plan = self.settings.policy.plan(&findings, self.settings.legs);
     }
 

@@ -29,7 +29,7 @@ pub struct SharedArguments {
     /// Seconds between hearing a sample and releasing it.
     #[arg(long, value_name = "SECONDS", env = "HUSHGATE_HOLD")]
     pub hold: Option<f64>,
-    /// Recogniser threads.
+    /// Recogniser threads [default: one for each processor; one on the clock of a replay].
     #[arg(long, value_name = "COUNT", env = "HUSHGATE_WORKERS")]
     pub workers: Option<usize>,
     /// Print machine-readable JSON on standard output.

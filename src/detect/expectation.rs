@@ -288,7 +288,19 @@ fn answering_item(
         }
         Form::Word | Form::Number { .. } => {
             progress.last_word = item.span.end;
-            progress.talk += item.words.len();
+            let fragment = conversation.tracks[item.track]
+                .sentence(item.words.start)
+                .len()
+                <= 2;
+            if fragment && progress.begun && completeness == Completeness::Open {
+                // Bits of words in the middle of an answer are its misheard digits, not talk.
+                progress.deadline = progress
+                    .deadline
+                    .max(item.span.end + DIGIT_PAUSE)
+                    .min(latest);
+            } else {
+                progress.talk += item.words.len();
+            }
             progress.spoken += item.words.len();
             if words_answer {
                 progress.last_digit = item.span.end;

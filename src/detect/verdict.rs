@@ -13,7 +13,7 @@ use super::kinds::{Answer, detector};
 use super::question::{self, Mention, Role, Topic};
 use super::run::Run;
 use super::token::Form;
-use super::{Finding, Kind, checks, evidence, talk};
+use super::{Finding, HeardUntil, Kind, checks, evidence, talk};
 
 /// How long a mention makes short runs count.
 const ARMED: MediaTime = MediaTime::from_millis(60_000);
@@ -30,6 +30,8 @@ const MISHEARD_START: MediaTime = MediaTime::from_millis(1_200);
 
 /// How long after a full answer its question still makes short runs count.
 const ANSWERED: MediaTime = MediaTime::from_millis(20_000);
+/// How far a run's sound may go on after the time of its last word.
+const RINGING: MediaTime = MediaTime::from_millis(300);
 /// How long after a card's digits further ones are taken for the card's date or code.
 const PAYING: MediaTime = MediaTime::from_millis(25_000);
 /// How far back anything said may explain a run.
@@ -57,7 +59,7 @@ fn eagerness(profile: Profile) -> Eagerness {
         Profile::Balanced => Eagerness {
             open: 4,
             closed: 12,
-            patience: MediaTime::from_millis(3_500),
+            patience: MediaTime::from_millis(3_000),
         },
         Profile::Lenient => Eagerness {
             open: 7,
@@ -94,7 +96,7 @@ pub(super) fn findings(
     mentions: &[Mention<'_>],
     windows: &[Window],
     runs: &[Run],
-    heard_until: MediaTime,
+    heard_until: HeardUntil,
     policy: &Policy,
 ) -> Vec<Finding> {
     let eager = eagerness(policy.profile);
@@ -127,7 +129,7 @@ pub(super) fn findings(
             let start = misheard_start(conversation, run, &verdict.kind);
             findings.push(Finding {
                 leg: run.leg,
-                span: Span::new(start, run.span.end),
+                span: Span::new(start, sound_end(conversation, run)),
                 kind: verdict.kind,
                 rule: verdict.rule,
                 reason: verdict.reason,
@@ -158,11 +160,11 @@ fn judge(
     mentions: &[&Mention<'_>],
     run: &Run,
     eager: &Eagerness,
-    heard_until: MediaTime,
+    heard_until: HeardUntil,
     policy: &Policy,
 ) -> Option<Verdict> {
     let count = run.count();
-    let open = run.open(heard_until, eager.patience);
+    let open = run.open(heard_until.on(run.leg), eager.patience);
     let context = context(mentions, run);
     if let Some(verdict) = by_template(mentions, run, policy) {
         return Some(verdict);
@@ -241,7 +243,7 @@ fn after_card(
     run: &Run,
     values: &[Value<'_>],
     eager: &Eagerness,
-    heard_until: MediaTime,
+    heard_until: HeardUntil,
     policy: &Policy,
 ) -> Option<Verdict> {
     let paying = values.iter().rev().take(NEARBY).any(|value| {
@@ -254,7 +256,7 @@ fn after_card(
         context(mentions, run),
         Context::Harmless(mention) if matches!(mention.role, Role::Asked | Role::Announced)
     );
-    let open = run.open(heard_until, eager.patience);
+    let open = run.open(heard_until.on(run.leg), eager.patience);
     let count = run.count();
     if !paying || explained || count < if open { 2 } else { 3 } {
         return None;
@@ -580,6 +582,15 @@ fn read_back(
 fn shares(a: &[u8], b: &[u8], least: usize) -> bool {
     a.windows(least)
         .any(|stretch| b.windows(least).any(|other| stretch == other))
+}
+
+/// Where the sound of a run ends: the last word's time may be early, and nothing else follows it closely.
+fn sound_end(conversation: &Conversation<'_>, run: &Run) -> MediaTime {
+    let next = conversation.items[run.items.1 + 1..]
+        .iter()
+        .find(|item| item.track == run.track)
+        .map_or(MediaTime::MAX, |item| item.span.start);
+    (run.span.end + RINGING).min(next).max(run.span.end)
 }
 
 /// Where a sensitive run begins when its first digits were misheard as words: "for you three ...".

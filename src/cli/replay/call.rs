@@ -46,7 +46,8 @@ impl Plan {
         Ok(Self {
             hold: config.hold,
             policy: config.policy.clone(),
-            workers: NonZeroUsize::new(config.workers).context("--workers: expected at least 1")?,
+            workers: NonZeroUsize::new(config.virtual_workers)
+                .context("--workers: expected at least 1")?,
             model_sha256: model_sha256.to_owned(),
             out,
         })

@@ -18,7 +18,7 @@ pub(super) fn detectors() -> Vec<Detector> {
                 r"(?:credit |debit |bank |visa |master |mastercard |amex |payment |gift |charge |prepaid )*cards? (?:account )?(?:number|digits?|info|information|details?)",
                 r"cardnumber",
                 r"(?:credit|debit) (?:\w+ )?(?:number|digits?|details)",
-                r"(?:cart|guard|god|carb|carte|cars|cod) number",
+                r"(?:cart|guard|god|carb|carte|cars|cod|car\w{0,4}(?: s)?) numbers?",
                 r"(?:visa|mastercard|master card|amex|american express|discover) number",
                 r"(?:fifteen|sixteen|15|16) (?:digits?|number)(?: \w+){0,3}? (?:number|code|card|front)",
                 r"(?:fifteen|sixteen|15|16) digits?",
