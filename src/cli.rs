@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod config;
+mod demo;
 mod detect;
 mod doctor;
 mod eval;
@@ -47,6 +48,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Arguments),
+    Demo(demo::Arguments),
     Replay(replay::Arguments),
     Play(play::Arguments),
     Eval(eval::Arguments),
@@ -61,6 +63,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Replay(arguments) => replay::run(arguments),
         Command::Play(arguments) => play::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),

@@ -223,3 +223,40 @@ fn recorded(labels: &Labels, folder: &Path, fill: FillHeard) -> anyhow::Result<M
         )),
     }
 }
+
+/// What leaked and what was lost of one call.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(super) struct CallMeasure {
+    pub(super) digits: usize,
+    pub(super) digits_leaked: usize,
+    pub(super) benign_numbers: usize,
+    pub(super) benign_audible: usize,
+    pub(super) benign_speech_s: f64,
+    pub(super) over_blanked_s: f64,
+}
+
+/// Measures a recording against the labels of its call.
+pub(super) fn measure_recording(
+    labels: &Path,
+    recording: &Recording,
+) -> anyhow::Result<(CallMeasure, Report)> {
+    let labels = labels::read(labels)?;
+    let folder = recording.wav.parent().unwrap_or(Path::new("."));
+    let measured = recorded(&labels, folder, FillHeard::default())?;
+    if let Some(problem) = measured.score.problems.first() {
+        bail!("{}: {problem}", recording.wav.display());
+    }
+    let report = measured
+        .report
+        .with_context(|| format!("{}: not a report", recording.json.display()))?;
+    let score = measured.score;
+    let measure = CallMeasure {
+        digits: score.items.iter().map(|item| item.digits).sum(),
+        digits_leaked: score.items.iter().map(|item| item.leaked).sum(),
+        benign_numbers: score.benign.len(),
+        benign_audible: score.benign.iter().filter(|number| number.audible).count(),
+        benign_speech_s: score.benign_s,
+        over_blanked_s: score.over_s,
+    };
+    Ok((measure, report))
+}

@@ -85,6 +85,12 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Prints a line of progress on standard error.
+pub(super) fn note(line: &str) {
+    // Nothing is left to be done when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Prints an error and its causes on one line of standard error.
 pub(super) fn print_error(error: &anyhow::Error) {
     // Nothing is left to be done when standard error is closed.

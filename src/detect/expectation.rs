@@ -3,10 +3,9 @@
 //! **Architecture invariant:** an expected answer is hidden from its first sound, and ahead of what was
 //! heard, until it is complete, the conversation has plainly moved on, or a time-out.
 
+mod asked;
 mod audible;
 mod progress;
-
-use std::ops::Range;
 
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
@@ -14,27 +13,26 @@ use crate::policy::{Policy, Profile};
 
 use super::conversation::{Conversation, Item};
 use super::kinds::{Answer, Detector, detector};
-use super::question::{Mention, Role, Topic};
+use super::question::{Mention, Topic};
 use super::talk::{self, Act};
 use super::token::{Form, Sense};
 use super::{Finding, Kind, evidence};
 
+use asked::{Question, questions};
 use audible::audible_talk;
 use progress::{Completeness, Progress};
 
-/// Questions of one speaker closer than this are asked together and answered together.
-const TOGETHER: MediaTime = MediaTime::from_millis(2_500);
-/// A question's last word is often timed late: the answer may begin this much before it ends.
-const EARLY_ANSWER: MediaTime = MediaTime::from_millis(250);
 /// How long an answer may pause between its digits.
 const DIGIT_PAUSE: MediaTime = MediaTime::from_millis(9_000);
 /// A pause after which an answer with enough digits is taken for complete.
 const COMPLETE_PAUSE: MediaTime = MediaTime::from_millis(1_500);
 /// The same for an answer that could have further digits.
 const UNSURE_PAUSE: MediaTime = MediaTime::from_millis(3_500);
+/// Kept hidden after the last digit: its time may be early, and the very last one misheard as a word.
+const TAIL: MediaTime = MediaTime::from_millis(400);
 /// Stalls extend the wait up to this much after the question.
 const LONGEST_WAIT: MediaTime = MediaTime::from_millis(120_000);
-/// What is announced follows within this time.
+/// What is announced, or asked by a customer, follows within this time.
 const ANNOUNCED_WAIT: MediaTime = MediaTime::from_millis(5_000);
 /// Talk before any digit, in words, after which no answer is expected any more.
 const TALK_BEFORE: usize = 14;
@@ -58,25 +56,14 @@ pub(super) struct Window {
     pub(super) span: Span,
     /// What was asked.
     pub(super) kind: Kind,
+    /// Whether all that was asked for was said.
+    pub(super) complete: bool,
     /// How many digits came.
     pub(super) digits: usize,
     /// Why, in words.
     finding: Finding,
     /// Talk inside that may be heard.
     audible: Vec<Span>,
-}
-
-/// A question or announcement with what it asks for.
-struct Question<'m, 'p> {
-    answering: Leg,
-    asker: Leg,
-    from: MediaTime,
-    announced: bool,
-    parts: Vec<&'m Mention<'p>>,
-    /// When the next question of the same speaker begins.
-    until: MediaTime,
-    /// The items that must not be taken for an answer: the question itself.
-    own_words: Range<usize>,
 }
 
 /// The stretches in which answers are expected, in order of start.
@@ -116,110 +103,6 @@ pub(super) fn findings(windows: &[Window]) -> Vec<Finding> {
     findings
 }
 
-fn answering_leg(asker: Leg) -> Leg {
-    match asker {
-        Leg::Agent => Leg::Customer,
-        Leg::Customer => Leg::Agent,
-        Leg::Mixed => Leg::Mixed,
-    }
-}
-
-fn questions<'m, 'p>(
-    conversation: &Conversation<'_>,
-    mentions: &'m [Mention<'p>],
-) -> Vec<Question<'m, 'p>> {
-    let mut questions: Vec<Question<'m, 'p>> = Vec::new();
-    for (index, mention) in mentions.iter().enumerate() {
-        let sensitive = matches!(mention.topic, Topic::Sensitive(_) | Topic::Custom(_));
-        if !sensitive {
-            continue;
-        }
-        let announced = match mention.role {
-            Role::Asked => false,
-            Role::Announced => true,
-            Role::Named | Role::Denied => continue,
-        };
-        let answering = if announced {
-            mention.leg
-        } else {
-            answering_leg(mention.leg)
-        };
-        // Asked in one breath, answered in one: the last part's end starts the answer.
-        if let Some(last) = questions.last_mut()
-            && last.asker == mention.leg
-            && last.announced == announced
-            && !announced
-            && mention.span.start <= last.from + TOGETHER
-            && !spoke_between(conversation, last.answering, last.from, mention.span.start)
-        {
-            last.parts.push(mention);
-            last.from = answer_from(mention, false);
-            last.own_words.end = mention.words.end;
-            last.until = next_question(mentions, index);
-            continue;
-        }
-        questions.push(Question {
-            answering,
-            asker: mention.leg,
-            from: answer_from(mention, announced),
-            announced,
-            parts: vec![mention],
-            until: next_question(mentions, index),
-            own_words: mention.words.clone(),
-        });
-    }
-    questions
-}
-
-/// From when on what is heard on the answering leg may be the answer.
-fn answer_from(mention: &Mention<'_>, announced: bool) -> MediaTime {
-    /// What may follow a question in its sentence: "please", "on the card".
-    const POLITE_END: MediaTime = MediaTime::from_millis(1_600);
-    match mention.leg {
-        _ if announced => mention.span.end,
-        Leg::Mixed => mention.sentence_end.min(mention.span.end + POLITE_END),
-        Leg::Agent | Leg::Customer => mention.span.end - EARLY_ANSWER,
-    }
-}
-
-/// When the same speaker asks for something else.
-fn next_question(mentions: &[Mention<'_>], index: usize) -> MediaTime {
-    let Some(this) = mentions.get(index) else {
-        return MediaTime::MAX;
-    };
-    mentions[index + 1..]
-        .iter()
-        .find(|next| {
-            next.leg == this.leg
-                && next.role == Role::Asked
-                && next.span.start > this.span.end + MediaTime::from_millis(1_000)
-        })
-        .map_or(MediaTime::MAX, |next| {
-            if next.topic.kind().is_some() {
-                next.span.end - EARLY_ANSWER
-            } else {
-                next.sentence_start.max(this.span.end)
-            }
-        })
-}
-
-/// Whether a leg said more than an acknowledgement between two times.
-fn spoke_between(
-    conversation: &Conversation<'_>,
-    leg: Leg,
-    from: MediaTime,
-    until: MediaTime,
-) -> bool {
-    let items = &conversation.items[conversation.first_from(from)..];
-    items
-        .iter()
-        .take_while(|item| item.span.start < until)
-        .any(|item| {
-            conversation.tracks[item.track].leg == leg
-                && matches!(item.form, Form::Number { .. } | Form::Debris)
-        })
-}
-
 fn row(topic: &Topic<'_>) -> Option<&'static Detector> {
     match topic {
         Topic::Sensitive(row) => Some(row),
@@ -236,7 +119,7 @@ fn follow(
     policy: &Policy,
     windows: &mut Vec<Window>,
 ) {
-    let wait = if question.announced {
+    let wait = if question.tentative {
         ANNOUNCED_WAIT
     } else {
         patience(policy.profile)
@@ -260,10 +143,6 @@ fn follow(
     let own_track = conversation.track_of(question.asker);
     let mut end = None;
     for item in &conversation.items[first..] {
-        if item.span.start >= question.until {
-            end = Some(question.until.max(answer_end(&progress)));
-            break;
-        }
         if Some(item.track) == own_track && item.words.start < question.own_words.end {
             continue;
         }
@@ -289,6 +168,10 @@ fn follow(
             )
         {
             return;
+        }
+        if item.span.start >= question.until {
+            end = Some(question.until.max(answer_end(&progress)));
+            break;
         }
         let leg = conversation.tracks[item.track].leg;
         if leg == question.answering {
@@ -334,7 +217,7 @@ fn follow(
         None => progress.deadline.min(question.until),
     };
     // What was announced and then not said, was not announced.
-    let dropped = question.announced
+    let dropped = question.tentative
         && !progress.begun
         && progress.spoken > 0
         && heard_until >= progress.last_word + COMPLETE_PAUSE;
@@ -423,12 +306,12 @@ fn answering_item(
                     Act::Stall => {
                         progress.deadline = progress.deadline.max(item.span.end + wait).min(latest)
                     }
-                    Act::Refuse if !question.announced && progress.begun => return Step::MovedOn,
+                    Act::Refuse if !question.tentative && progress.begun => return Step::MovedOn,
                     Act::Refuse => progress.refused = true,
                     _ => {}
                 }
             }
-            let limit = match (question.announced, progress.begun) {
+            let limit = match (question.tentative, progress.begun) {
                 (true, false) => 5,
                 (true, true) => 2,
                 (false, false) => TALK_BEFORE,
@@ -540,6 +423,11 @@ fn emit(
     let Some(kind) = part.topic.kind() else {
         return;
     };
+    let end = if progress.begun && end <= progress.last_digit {
+        end + TAIL
+    } else {
+        end
+    };
     let span = Span::new(progress.start, end);
     if span.is_empty() {
         return;
@@ -551,7 +439,7 @@ fn emit(
         && row(&part.topic).is_some_and(|row| row.longest <= 4)
         && (2..=4).contains(&progress.spoken)
         && !progress.refused;
-    if question.announced && !open && count == 0 && !misheard {
+    if question.tentative && !open && count == 0 && !misheard {
         return;
     }
     let check = row(&part.topic).and_then(|row| (row.check)(&progress.digits));
@@ -593,6 +481,7 @@ fn emit(
         leg: question.answering,
         span,
         kind: kind.clone(),
+        complete: !open && completeness >= Completeness::Enough,
         digits: count,
         finding: Finding {
             leg: question.answering,

@@ -223,6 +223,17 @@ pub(super) fn mentions<'p>(
     all
 }
 
+/// The mentions that start after `from`, up to and including `until`.
+pub(super) fn between<'m, 'p>(
+    mentions: &'m [Mention<'p>],
+    from: MediaTime,
+    until: MediaTime,
+) -> &'m [Mention<'p>] {
+    let first = mentions.partition_point(|mention| mention.span.start <= from);
+    let end = mentions.partition_point(|mention| mention.span.start <= until);
+    &mentions[first.min(end)..end]
+}
+
 /// Whether the first of two overlapping mentions explains the words better.
 fn stronger(
     new: &(Range<usize>, usize, Topic<'_>),

@@ -8,7 +8,7 @@ use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 
 use super::conversation::{Conversation, Item};
-use super::question::{Mention, Role};
+use super::question::{self, Mention, Role};
 use super::talk::{self, Act};
 use super::token::{Form, Sense};
 
@@ -110,12 +110,16 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
             }
             let joins = open.as_ref().is_some_and(|run| {
                 let pause = item.span.start - last_end;
-                let asked = mentions.iter().any(|mention| {
-                    mention.role == Role::Asked
-                        && mention.span.start > run.span.end
-                        && mention.span.end <= item.span.start
+                let asked = question::between(mentions, run.span.end, item.span.start)
+                    .iter()
+                    .any(|mention| {
+                        mention.role == Role::Asked && mention.span.end <= item.span.start
+                    });
+                // An amount after a word is an amount; a plain group after a word may be the next group.
+                let plain = item.digits().is_none_or(|(_, sense, _)| {
+                    matches!(sense, Sense::Plain | Sense::Decimal | Sense::Date)
                 });
-                let allowed = if pause > SHORT_PAUSE { 0 } else { 1 };
+                let allowed = if plain && pause <= SHORT_PAUSE { 1 } else { 0 };
                 pause <= LONGEST_PAUSE
                     && words_between <= allowed
                     && !asked

@@ -19,7 +19,7 @@ const WORD: MediaTime = MediaTime::from_millis(350);
 /// The pause between two lines.
 const LINE_PAUSE: MediaTime = MediaTime::from_millis(400);
 /// Words of one segment that are decided in it.
-const SEGMENT: usize = 2_048;
+const SEGMENT: usize = 8_192;
 /// Words looked at before and after a segment, as its context.
 const CONTEXT: usize = 192;
 

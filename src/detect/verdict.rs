@@ -10,7 +10,7 @@ use crate::policy::{Policy, Profile, Symbol};
 use super::conversation::Conversation;
 use super::expectation::Window;
 use super::kinds::{Answer, detector};
-use super::question::{Mention, Role, Topic};
+use super::question::{self, Mention, Role, Topic};
 use super::run::Run;
 use super::token::Form;
 use super::{Finding, Kind, checks, evidence, talk};
@@ -27,6 +27,13 @@ const READ_BACK: MediaTime = MediaTime::from_millis(60_000);
 const ECHO: MediaTime = MediaTime::from_millis(30_000);
 /// How far back a sensitive run is grown over words that may be its first digits, misheard.
 const MISHEARD_START: MediaTime = MediaTime::from_millis(1_200);
+
+/// How long after a full answer its question still makes short runs count.
+const ANSWERED: MediaTime = MediaTime::from_millis(20_000);
+/// How far back anything said may explain a run.
+const MEMORY: MediaTime = MediaTime::from_millis(70_000);
+/// How many of the latest windows and values are compared with a run.
+const NEARBY: usize = 32;
 
 /// Thresholds of a profile, in digits and time.
 struct Eagerness {
@@ -92,9 +99,20 @@ pub(super) fn findings(
     let mut findings = Vec::new();
     let mut values: Vec<Value<'_>> = Vec::new();
     for run in runs {
-        let answered = windows.iter().find(|window| {
+        let before = windows.partition_point(|window| window.span.start < run.span.end);
+        let answered = windows[..before].iter().rev().take(NEARBY).find(|window| {
             window.leg == run.leg && window.digits > 0 && window.span.overlaps(run.span)
         });
+        let mentions = question::between(
+            mentions,
+            run.span.start - MEMORY,
+            run.span.end + NAMED_AFTER,
+        );
+        let mentions: Vec<&Mention<'_>> = mentions
+            .iter()
+            .filter(|mention| !answered_before(mention, &windows[..before], run))
+            .collect();
+        let mentions = mentions.as_slice();
         let verdict = judge(mentions, run, &eager, heard_until, policy)
             .or_else(|| read_back(conversation, mentions, run, &values, policy));
         let kind = match (&verdict, answered) {
@@ -122,8 +140,19 @@ pub(super) fn findings(
     findings
 }
 
+/// Whether a question was answered in full so long before a run that the run is about something else.
+fn answered_before(mention: &Mention<'_>, windows: &[Window], run: &Run) -> bool {
+    mention.role == Role::Asked
+        && windows.iter().rev().take(NEARBY).any(|window| {
+            window.complete
+                && Some(&window.kind) == mention.topic.kind().as_ref()
+                && window.span.end > mention.span.end
+                && window.span.end + ANSWERED < run.span.start
+        })
+}
+
 fn judge(
-    mentions: &[Mention<'_>],
+    mentions: &[&Mention<'_>],
     run: &Run,
     eager: &Eagerness,
     heard_until: MediaTime,
@@ -208,7 +237,7 @@ fn telephone_shape(run: &Run, profile: Profile) -> bool {
 }
 
 /// The mention that explains a run: the latest question to its speaker, or the speaker's own words.
-fn context<'m, 'p>(mentions: &'m [Mention<'p>], run: &Run) -> Context<'m, 'p> {
+fn context<'m, 'p>(mentions: &[&'m Mention<'p>], run: &Run) -> Context<'m, 'p> {
     let after = mentions.iter().find(|mention| {
         mention.leg == run.leg
             && mention.span.start >= run.span.end
@@ -227,7 +256,7 @@ fn context<'m, 'p>(mentions: &'m [Mention<'p>], run: &Run) -> Context<'m, 'p> {
                 // One's own harmless words explain what one says right after them.
                 (true, Role::Named) if own => age <= MediaTime::from_millis(2_000),
                 (true, Role::Announced) => own && age <= MediaTime::from_millis(8_000),
-                (true, Role::Asked) => !own && age <= BENIGN_ANSWER,
+                (true, Role::Asked) => age <= BENIGN_ANSWER,
                 (true, Role::Named) => age <= MediaTime::from_millis(6_000),
                 (true, Role::Denied) => false,
                 (false, Role::Denied) => own && age <= MediaTime::from_millis(3_000),
@@ -265,7 +294,12 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
         (Topic::Benign(_) | Topic::Allowed(_) | Topic::LastFour, _) => return None,
     };
     // Amounts, dates and counts are what they say, unless the number itself was just announced or asked for.
-    let just_now = mention.role != Role::Named && age <= MediaTime::from_millis(8_000);
+    let own = run.leg == mention.leg && run.leg != Leg::Mixed;
+    let just_now = match mention.role {
+        Role::Asked => !own && age <= MediaTime::from_millis(8_000),
+        Role::Announced => own && age <= MediaTime::from_millis(8_000),
+        Role::Named | Role::Denied => false,
+    };
     let digits = if just_now {
         run.digits.len() + run.debris
     } else {
@@ -273,7 +307,13 @@ fn in_context(mention: &Mention<'_>, run: &Run, count: usize) -> Option<Verdict>
     };
     let long_ago = age > MediaTime::from_millis(30_000);
     let weak = matches!(mention.role, Role::Named) && long_ago;
-    let least = if long_ago { least.max(4) } else { least };
+    // Who asked and then says digits reads back; three digits of a speaker's own may be anything.
+    let asker = own && mention.role == Role::Asked;
+    let least = if long_ago || asker {
+        least.max(4)
+    } else {
+        least
+    };
     if digits < least
         || digits > most.max(25)
         || weak
@@ -383,7 +423,7 @@ fn resident_registration(digits: &[u8]) -> bool {
 }
 
 /// Kinds of the policy: their template near their context words.
-fn by_template(mentions: &[Mention<'_>], run: &Run, policy: &Policy) -> Option<Verdict> {
+fn by_template(mentions: &[&Mention<'_>], run: &Run, policy: &Policy) -> Option<Verdict> {
     policy.custom_kinds().iter().find_map(|custom| {
         let named = mentions.iter().any(|mention| {
             matches!(&mention.topic, Topic::Custom(named) if named.kind == custom.kind)
@@ -424,7 +464,7 @@ fn by_template(mentions: &[Mention<'_>], run: &Run, policy: &Policy) -> Option<V
 /// A run that repeats what was heard before.
 fn read_back(
     conversation: &Conversation<'_>,
-    mentions: &[Mention<'_>],
+    mentions: &[&Mention<'_>],
     run: &Run,
     values: &[Value<'_>],
     policy: &Policy,
@@ -438,14 +478,28 @@ fn read_back(
             && run.span.start >= value.run.span.start
             && run.span.start <= value.run.span.end + READ_BACK
     };
-    let repeated = values.iter().rev().filter(recent).find(|value| {
-        let least = if cue || value.run.digits.len() <= 4 {
-            3
-        } else {
-            4
-        };
-        shares(&run.digits, &value.run.digits, least)
-    });
+    let harmless = context(mentions, run);
+    if let Context::Harmless(Mention {
+        topic: Topic::LastFour,
+        ..
+    }) = harmless
+        && run.count() <= 4
+    {
+        return None;
+    }
+    let repeated = values
+        .iter()
+        .rev()
+        .take(NEARBY)
+        .filter(recent)
+        .find(|value| {
+            let least = if cue || value.run.digits.len() <= 4 {
+                3
+            } else {
+                4
+            };
+            shares(&run.digits, &value.run.digits, least)
+        });
     if let Some(value) = repeated {
         return Some(Verdict {
             kind: value.kind.clone(),
@@ -460,9 +514,10 @@ fn read_back(
     let value = values
         .iter()
         .rev()
+        .take(NEARBY)
         .filter(recent)
         .find(|value| value.run.leg != run.leg || run.leg == Leg::Mixed)?;
-    let harmless = matches!(context(mentions, run), Context::Harmless(_));
+    let harmless = matches!(harmless, Context::Harmless(_));
     let echo = run.span.start <= value.run.span.end + ECHO;
     let read = (cue && run.count() >= 2)
         || (echo && run.count() >= 4 && policy.profile != Profile::Lenient);

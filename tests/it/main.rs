@@ -15,4 +15,5 @@ mod health;
 mod hostile;
 mod isolation;
 mod lifecycle;
+mod same_call;
 mod support;

@@ -215,3 +215,41 @@ fn insurance_and_travel_calls_are_heard() {
         "agent: {Sure, 8 8 4 1 2 9.}",
     ]);
 }
+
+#[test]
+fn a_customer_who_asks_hides_only_digits() {
+    check(&[
+        "customer 5.0: {What is the security code?}",
+        "agent: {It is printed on the back of the card next to the signature.}",
+        "customer: {oh I see it now thank you}",
+    ]);
+}
+
+#[test]
+fn the_askers_own_amounts_are_heard() {
+    check(&[
+        "agent 5.0: {What is the security code?}",
+        "customer: [nine zero four]",
+        "agent: {Thank you. The total is $45.20 and I have you down for 2 tickets.}",
+        "customer: {okay great when will I get them}",
+        "agent: {In about 3 to 5 days, or call us at extension 245.}",
+    ]);
+}
+
+#[test]
+fn numbers_long_after_an_answer_are_heard() {
+    check(&[
+        "agent 5.0: {What is the security code?}",
+        "customer: [nine zero four]",
+        "agent: {Thank you. That has gone through.}",
+        "customer 40.0: {by the way I live at 2 2 8 1 on the corner there}",
+        "agent: {I see, 2 2 8 1, I will add that to the file.}",
+    ]);
+    check(&[
+        "agent 5.0: {What is the security code?}",
+        "customer: [nine zero four]",
+        "agent 20.0: {And the last four digits of your card number?}",
+        "customer: {four two four two}",
+        "agent: {Got it, 4 2 4 2, the balance is $75.34.}",
+    ]);
+}

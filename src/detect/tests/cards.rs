@@ -324,3 +324,12 @@ fn a_full_number_is_hidden_where_only_four_digits_were_asked_for() {
         "customer: [four one one one one one one one one one one one one one one one]",
     ]);
 }
+
+#[test]
+fn the_agent_names_the_last_four_after_the_answer() {
+    check(&[
+        "agent 5.0: {What is the card number?}",
+        "customer: [four six one four eight five four oh five eight one oh seven five eight two]",
+        "agent: {Thank you. I will charge the card ending in seven five eight two.}",
+    ]);
+}

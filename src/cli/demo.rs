@@ -1,0 +1,355 @@
+//! `hushgate demo`: a gateway of its own, three calls played to it as a telephone platform would, and a
+//! look at what was recorded.
+//!
+//! Nothing is simulated: the gateway is another process, the calls go through its WebSocket door at the
+//! pace they were spoken, and what is measured is read from the files it wrote.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde::Serialize;
+use tokio::time::{Instant, sleep};
+
+use super::eval::{CallMeasure, measure_recording};
+use super::shared::print;
+use super::timeline;
+use crate::audio::MediaTime;
+use crate::call::CallId;
+use crate::egress::Recording;
+use crate::gateway::player::{Playback, Speed};
+
+/// The calls that are played: a card number, a whole payment, and a number that nobody must lose.
+const CALLS: [&str; 3] = ["pan_asked", "amex_full", "benign_phone"];
+/// How long the gateway may take to load its model, and to write a report after a call.
+const PATIENCE: Duration = Duration::from_secs(120);
+const GLANCE: Duration = Duration::from_millis(100);
+/// Bytes of a WAV file's header and of one sample of two channels.
+const HEADER: u64 = 44;
+const FRAME: u64 = 4;
+
+/// Plays three sample calls through a gateway and shows what is recorded of them.
+///
+/// Starts `hushgate serve` with its defaults on a free port of this machine, plays the calls to it as
+/// they were spoken, and ends it. The recordings and reports stay, to be listened to and read.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  hushgate demo
+  hushgate demo --out /tmp/heard --call two_cards --call cvv_only
+
+Exit status: 0 shown, 1 failed or something leaked, 2 wrong usage.")]
+pub(super) struct Arguments {
+    /// Folder of labelled sample calls.
+    #[arg(long, value_name = "DIR", default_value = "audio-samples")]
+    samples: PathBuf,
+    /// Folder for what is recorded; each run gets a folder of its own in it.
+    #[arg(long, value_name = "DIR", default_value = "target/demo")]
+    out: PathBuf,
+    /// A call to play, by its file's name without .wav; may be given several times.
+    #[arg(long = "call", value_name = "NAME")]
+    calls: Vec<String>,
+    /// Speech model, as for `serve`.
+    #[arg(long, value_name = "NAME|PATH", env = "HUSHGATE_MODEL")]
+    model: Option<String>,
+    /// Print machine-readable JSON on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is told of one call.
+#[derive(Debug, Serialize)]
+struct Shown {
+    call: String,
+    recording: PathBuf,
+    report: PathBuf,
+    /// From playing a sample to finding it in the recording, median.
+    hold_s: Option<f64>,
+    late_s: f64,
+    failed_s: f64,
+    #[serde(flatten)]
+    measure: CallMeasure,
+    #[serde(skip)]
+    picture: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let calls = if arguments.calls.is_empty() {
+        CALLS.map(str::to_owned).to_vec()
+    } else {
+        arguments.calls.clone()
+    };
+    let mut playbacks = Vec::new();
+    for name in &calls {
+        let id = CallId::new(name).map_err(|error| anyhow::anyhow!("--call {name}: {error}"))?;
+        let file = arguments.samples.join(format!("{name}.wav"));
+        playbacks.push(Playback::from_file(&file, id, Speed::Realtime)?);
+    }
+    let folder = arguments
+        .out
+        .join(jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string());
+    std::fs::create_dir_all(&folder).with_context(|| format!("{}", folder.display()))?;
+    say(
+        &arguments,
+        "Starting a gateway and loading its speech model ...",
+    )?;
+    let gateway = Gateway::start(&folder, arguments.model.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let shown = runtime.block_on(async {
+        gateway.wait_until_ready().await?;
+        let seconds = playbacks
+            .iter()
+            .map(Playback::length)
+            .max()
+            .unwrap_or_default();
+        let line = format!(
+            "Playing {} calls at once to {}, as they were spoken: {:.0} s",
+            playbacks.len(),
+            gateway.url,
+            seconds.seconds()
+        );
+        say(&arguments, &line)?;
+        let holds = play(&gateway, &playbacks, &folder).await?;
+        show(&arguments.samples, &folder, &playbacks, holds).await
+    })?;
+    drop(gateway);
+    tell(&arguments, &folder, &shown)?;
+    let leaked = shown.iter().any(|call| call.measure.digits_leaked > 0);
+    Ok(if leaked {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// A `hushgate serve` of ours, ended when dropped.
+struct Gateway {
+    process: Child,
+    address: String,
+    url: String,
+}
+
+impl Gateway {
+    fn start(recordings: &Path, model: Option<&str>) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find this program's file")?;
+        let mut command = Command::new(program);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--recordings"]);
+        command.arg(recordings).stdout(Stdio::piped());
+        command.env("HUSHGATE_LOG", "warn");
+        if let Some(model) = model {
+            command.args(["--model", model]);
+        }
+        let mut process = command.spawn().context("cannot start `hushgate serve`")?;
+        let mut line = String::new();
+        let output = process.stdout.take().context("the gateway has no output")?;
+        BufReader::new(output).read_line(&mut line)?;
+        let told: serde_json::Value =
+            serde_json::from_str(&line).context("the gateway did not start; it said why above")?;
+        let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+        let (address, path) = (text("address"), text("path"));
+        Ok(Self {
+            process,
+            url: format!("ws://{address}{path}"),
+            address,
+        })
+    }
+
+    async fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if is_ready(&self.address).await {
+                return Ok(());
+            }
+            sleep(GLANCE).await;
+        }
+        bail!(
+            "the gateway at {} was not ready within {PATIENCE:?}; try `hushgate doctor`",
+            self.address
+        )
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // The supervisor passes the signal on and ends after its child; it may have ended already.
+        if let Ok(pid) = i32::try_from(self.process.id()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
+        let _ = self.process.wait();
+    }
+}
+
+/// Whether `/readyz` answers 200.
+async fn is_ready(address: &str) -> bool {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let asked = async {
+        let mut socket = tokio::net::TcpStream::connect(address).await?;
+        let request =
+            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await?;
+        let mut answer = [0; 12];
+        socket.read_exact(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    matches!(asked.await, Ok(answer) if &answer == b"HTTP/1.1 200")
+}
+
+/// Plays all calls at once; returns how far each recording was behind, in seconds.
+async fn play(
+    gateway: &Gateway,
+    playbacks: &[Playback],
+    folder: &Path,
+) -> anyhow::Result<Vec<Vec<f64>>> {
+    let bars = MultiProgress::new();
+    let playing = playbacks.iter().map(|playback| {
+        let bar = bars.add(progress_bar(playback));
+        let wav = folder.join(format!("{}.wav", playback.call));
+        async move {
+            let mut behind = Behind::new(wav);
+            let closed = playback
+                .play(&gateway.url, |played| {
+                    bar.set_position(played.micros() / 1_000);
+                    behind.look(played);
+                })
+                .await?;
+            bar.finish();
+            match closed.code {
+                Some(1_000) => Ok(behind.seconds),
+                _ => bail!("{}: the gateway closed with {closed:?}", playback.call),
+            }
+        }
+    });
+    futures_util::future::join_all(playing)
+        .await
+        .into_iter()
+        .collect()
+}
+
+/// Follows how far a growing recording is behind what was played.
+struct Behind {
+    wav: PathBuf,
+    recorded: u64,
+    seconds: Vec<f64>,
+}
+
+impl Behind {
+    fn new(wav: PathBuf) -> Self {
+        Self {
+            wav,
+            recorded: 0,
+            seconds: Vec::new(),
+        }
+    }
+
+    /// Notes the delay of the newest sample whenever the file has grown.
+    fn look(&mut self, played: MediaTime) {
+        let length = std::fs::metadata(&self.wav).map_or(0, |file| file.len());
+        let recorded = length.saturating_sub(HEADER) / FRAME;
+        if recorded > self.recorded {
+            self.recorded = recorded;
+            self.seconds
+                .push(played.seconds() - recorded as f64 / 8_000.0);
+        }
+    }
+
+    fn median(mut seconds: Vec<f64>) -> Option<f64> {
+        seconds.sort_by(f64::total_cmp);
+        seconds.get(seconds.len() / 2).copied()
+    }
+}
+
+fn progress_bar(playback: &Playback) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix:>18} {wide_bar} {elapsed} of {msg}");
+    let seconds = playback.length().micros() / 1_000_000;
+    ProgressBar::new(playback.length().micros() / 1_000)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_prefix(playback.call.to_string())
+        .with_message(format!("{seconds}s"))
+}
+
+async fn show(
+    samples: &Path,
+    folder: &Path,
+    playbacks: &[Playback],
+    holds: Vec<Vec<f64>>,
+) -> anyhow::Result<Vec<Shown>> {
+    let mut shown = Vec::new();
+    for (playback, hold) in playbacks.iter().zip(holds) {
+        let name = playback.call.as_str();
+        let recording = Recording {
+            wav: folder.join(format!("{name}.wav")),
+            json: folder.join(format!("{name}.json")),
+        };
+        let begun = Instant::now();
+        while !recording.json.exists() {
+            if begun.elapsed() > PATIENCE {
+                bail!("{}: was not written in time", recording.json.display());
+            }
+            sleep(GLANCE).await;
+        }
+        let (measure, report) =
+            measure_recording(&samples.join(format!("{name}.json")), &recording)?;
+        shown.push(Shown {
+            call: name.to_owned(),
+            hold_s: Behind::median(hold),
+            late_s: report.totals.late_s,
+            failed_s: report.totals.failed_s,
+            picture: timeline::of_recording(&recording, timeline::Style::of_terminal())?,
+            recording: recording.wav,
+            report: recording.json,
+            measure,
+        });
+    }
+    Ok(shown)
+}
+
+fn tell(arguments: &Arguments, folder: &Path, shown: &[Shown]) -> anyhow::Result<()> {
+    if arguments.json {
+        return print(&format!("{}\n", serde_json::to_string_pretty(shown)?));
+    }
+    let mut text = String::new();
+    for call in shown {
+        let hold = call
+            .hold_s
+            .map_or("?".to_owned(), |hold| format!("{hold:.2} s"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "\n{}  leaked: {} of {} digits; benign numbers audible: {} of {}; benign speech blanked: \
+             {:.1} of {:.1} s; measured hold: {hold}; late: {:.1} s; failed: {:.1} s\n  recording {}\n  \
+             report    {}",
+            call.picture,
+            call.measure.digits_leaked,
+            call.measure.digits,
+            call.measure.benign_audible,
+            call.measure.benign_numbers,
+            call.measure.over_blanked_s,
+            call.measure.benign_speech_s,
+            call.late_s,
+            call.failed_s,
+            call.recording.display(),
+            call.report.display(),
+        );
+    }
+    let _ = writeln!(text, "\nListen to the recordings in {}.", folder.display());
+    print(&text)
+}
+
+/// Tells what goes on, where somebody reads it.
+fn say(arguments: &Arguments, line: &str) -> anyhow::Result<()> {
+    if arguments.json && !std::io::stderr().is_terminal() {
+        return Ok(());
+    }
+    super::shared::note(line);
+    Ok(())
+}
