@@ -285,7 +285,14 @@ pub(super) fn line(played: &Played) -> String {
             kinds.join(", ")
         ),
     };
-    let speed = report.duration_s / report.engine.cpu_s.max(1e-3);
+    // Live workers are shared by all calls, so their time is not known for each.
+    let work = match report.engine.cpu_s {
+        cpu if cpu > 0.0 => format!(
+            ", recognition {cpu:.1} s ({:.1} x real time)",
+            report.duration_s / cpu
+        ),
+        _ => String::new(),
+    };
     let place = played
         .recording
         .as_ref()
@@ -293,12 +300,8 @@ pub(super) fn line(played: &Played) -> String {
             format!(" -> {}", recording.wav.display())
         });
     format!(
-        "{:<24} {:>7.1} s  {hidden}, late {:.1} s, failed {:.1} s, recognition {:.1} s ({speed:.1} x real time){place}",
-        report.call,
-        report.duration_s,
-        report.totals.late_s,
-        report.totals.failed_s,
-        report.engine.cpu_s,
+        "{:<24} {:>7.1} s  {hidden}, late {:.1} s, failed {:.1} s{work}{place}",
+        report.call, report.duration_s, report.totals.late_s, report.totals.failed_s,
     )
 }
 

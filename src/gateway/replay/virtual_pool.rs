@@ -1,7 +1,8 @@
 //! Recognition workers on the call's clock.
 //!
 //! A worker that is free takes the waiting window with the nearest deadline; its answer arrives when the
-//! recogniser's time for it has passed, and only then is the worker free again. A window is really
+//! recogniser's time for it has passed, and only then is the worker free again. A window that still waits
+//! at its deadline is answered with an overload then, as [`crate::engine::pool`] does. A window is really
 //! transcribed when a virtual worker takes it.
 
 use std::num::NonZeroUsize;
@@ -126,13 +127,17 @@ impl<'a> VirtualPool<'a> {
         &mut self,
         until: MediaTime,
     ) -> Result<Option<Answer>, RecogniserError> {
-        loop {
+        while let Some((worker, start)) = self.next_start() {
+            let expiry = self.next_expiry();
+            let next = start.min(expiry);
             let arrival = self.answers.iter().map(|answer| answer.arrival).min();
-            match self.next_start() {
-                Some((worker, start)) if start < until && arrival.is_none_or(|at| start < at) => {
-                    self.start(worker, start)?;
-                }
-                _ => break,
+            if next >= until || arrival.is_some_and(|arrival| arrival <= next) {
+                break;
+            }
+            if expiry <= start {
+                self.expire(expiry);
+            } else {
+                self.start(worker, start)?;
             }
         }
         let next = self
@@ -143,6 +148,32 @@ impl<'a> VirtualPool<'a> {
             .min_by_key(|(_, answer)| (answer.arrival, answer.window))
             .map(|(index, _)| index);
         Ok(next.map(|index| self.answers.swap_remove(index)))
+    }
+
+    /// When the next waiting window is past its deadline.
+    fn next_expiry(&self) -> MediaTime {
+        let expiries = self.waiting.iter().map(expiry);
+        expiries.min().unwrap_or(MediaTime::MAX)
+    }
+
+    /// Answers for the windows that wait past their deadline at an instant.
+    fn expire(&mut self, now: MediaTime) {
+        let (expired, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|waiting| expiry(waiting) <= now);
+        self.waiting = waiting;
+        let expired: Vec<(MediaTime, Window)> = expired;
+        self.answers
+            .extend(expired.into_iter().map(|(submitted, window)| Answer {
+                window: window.id,
+                leg: window.leg,
+                span: window.span,
+                deadline: window.deadline,
+                submitted,
+                arrival: now,
+                cpu: MediaTime::ZERO,
+                outcome: Err(FailureCause::Overload),
+            }));
     }
 
     /// Which worker takes the next window, and when.
@@ -177,6 +208,11 @@ impl<'a> VirtualPool<'a> {
         });
         Ok(())
     }
+}
+
+/// When a waiting window is past its deadline; not before it came.
+fn expiry((submitted, window): &(MediaTime, Window)) -> MediaTime {
+    window.deadline.max(*submitted)
 }
 
 #[cfg(test)]

@@ -91,6 +91,37 @@ fn workers_share_the_queue() {
     );
 }
 
+#[test]
+fn a_window_that_waits_past_its_deadline_is_given_up() {
+    let mut recogniser = Scripted::default();
+    let mut pool = VirtualPool::new(one(), &mut recogniser);
+    pool.submit(seconds(0.0), window(1, 3.0, 2.5));
+    pool.submit(seconds(0.0), window(2, 1.0, 2.75));
+    pool.submit(seconds(0.0), window(3, 1.0, 9.0));
+    pool.submit(seconds(0.5), window(4, 1.0, 0.25));
+    // The first is late, but was begun in time.
+    let outcomes: Vec<_> = std::iter::from_fn(|| pool.next_answer(seconds(99.0)).unwrap())
+        .map(|answer| {
+            (
+                answer.window.0,
+                answer.arrival.seconds(),
+                answer.outcome.err(),
+            )
+        })
+        .collect();
+    let overload = Some(FailureCause::Overload);
+    assert_eq!(
+        outcomes,
+        [
+            (4, 0.5, overload),
+            (2, 2.75, overload),
+            (1, 3.0, None),
+            (3, 4.0, None)
+        ]
+    );
+    assert_eq!(recogniser.order, [1, 3]);
+}
+
 /// A recogniser that goes wrong as the window's number says.
 struct Troubled;
 
