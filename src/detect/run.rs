@@ -126,11 +126,7 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
                     && !(run.answered && pause > SHORT_PAUSE)
             });
             if !joins {
-                runs.extend(open.take());
-                if matches!(item.form, Form::Debris) {
-                    // Debris alone starts nothing.
-                    continue;
-                }
+                runs.extend(open.take().filter(is_number));
             }
             words_between = 0;
             let pause = item.span.start - last_end;
@@ -156,10 +152,15 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
             add(run, conversation, item, pause);
             last_end = item.span.end;
         }
-        runs.extend(open);
+        runs.extend(open.filter(is_number));
     }
     runs.sort_by_key(|run| (run.span.start, run.leg));
     runs
+}
+
+/// Whether a run is more than a single piece of debris, which is nothing by itself.
+fn is_number(run: &Run) -> bool {
+    !run.digits.is_empty() || run.debris >= 2
 }
 
 fn add(run: &mut Run, conversation: &Conversation<'_>, item: &Item, pause: MediaTime) {

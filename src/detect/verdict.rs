@@ -30,6 +30,8 @@ const MISHEARD_START: MediaTime = MediaTime::from_millis(1_200);
 
 /// How long after a full answer its question still makes short runs count.
 const ANSWERED: MediaTime = MediaTime::from_millis(20_000);
+/// How long after a card's digits further ones are taken for the card's date or code.
+const PAYING: MediaTime = MediaTime::from_millis(25_000);
 /// How far back anything said may explain a run.
 const MEMORY: MediaTime = MediaTime::from_millis(70_000);
 /// How many of the latest windows and values are compared with a run.
@@ -114,6 +116,7 @@ pub(super) fn findings(
             .collect();
         let mentions = mentions.as_slice();
         let verdict = judge(mentions, run, &eager, heard_until, policy)
+            .or_else(|| after_card(mentions, run, &values, &eager, heard_until, policy))
             .or_else(|| read_back(conversation, mentions, run, &values, policy));
         let kind = match (&verdict, answered) {
             (_, Some(window)) => Some(window.kind.clone()),
@@ -187,7 +190,9 @@ fn judge(
                 Topic::LastFour => 6,
                 Topic::Sensitive(_) | Topic::Custom(_) | Topic::Card => 0,
             };
-            if count <= longest {
+            // What was only spoken of explains a finished number, not one that may still grow.
+            let asked = matches!(mention.role, Role::Asked | Role::Announced);
+            if count <= longest && (asked || !open) {
                 return None;
             }
         }
@@ -227,6 +232,44 @@ fn judge(
         });
     }
     None
+}
+
+/// Digits said soon after a card's: whoever has just read out a card goes on with its date, its code or
+/// another card, whatever the recogniser made of the question.
+fn after_card(
+    mentions: &[&Mention<'_>],
+    run: &Run,
+    values: &[Value<'_>],
+    eager: &Eagerness,
+    heard_until: MediaTime,
+    policy: &Policy,
+) -> Option<Verdict> {
+    let paying = values.iter().rev().take(NEARBY).any(|value| {
+        [Kind::PAN, Kind::EXPIRY, Kind::CVV].contains(&value.kind)
+            && value.run.leg == run.leg
+            && value.run.span.end <= run.span.start
+            && run.span.start <= value.run.span.end + PAYING
+    });
+    let explained = matches!(
+        context(mentions, run),
+        Context::Harmless(mention) if matches!(mention.role, Role::Asked | Role::Announced)
+    );
+    let open = run.open(heard_until, eager.patience);
+    let count = run.count();
+    if !paying || explained || count < if open { 2 } else { 3 } {
+        return None;
+    }
+    let kind = match count {
+        3 => Kind::CVV,
+        0..=6 => Kind::EXPIRY,
+        _ => Kind::PAN,
+    };
+    policy.enabled(&kind).then(|| Verdict {
+        kind,
+        rule: "after_card",
+        reason: format!("{} soon after a card number", evidence::count(count)),
+        confidence: 0.6,
+    })
 }
 
 /// A run of as many digits as a telephone number with country code, grouped like one.
