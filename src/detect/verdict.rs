@@ -3,6 +3,8 @@
 //! **Architecture invariant:** a run that may still become sensitive is hidden while it is open; a
 //! checksum that fails clears nothing.
 
+mod edges;
+
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 use crate::policy::{Policy, Profile, Symbol};
@@ -12,8 +14,8 @@ use super::expectation::Window;
 use super::kinds::{Answer, detector};
 use super::question::{self, Mention, Role, Topic};
 use super::run::Run;
-use super::token::Form;
 use super::{Finding, HeardUntil, Kind, checks, evidence, talk};
+use edges::{misheard_start, sound_end};
 
 /// How long a mention makes short runs count.
 const ARMED: MediaTime = MediaTime::from_millis(60_000);
@@ -25,13 +27,9 @@ const NAMED_AFTER: MediaTime = MediaTime::from_millis(4_000);
 const READ_BACK: MediaTime = MediaTime::from_millis(60_000);
 /// How long after a value any longer run of the other party is taken for it.
 const ECHO: MediaTime = MediaTime::from_millis(30_000);
-/// How far back a sensitive run is grown over words that may be its first digits, misheard.
-const MISHEARD_START: MediaTime = MediaTime::from_millis(1_200);
 
 /// How long after a full answer its question still makes short runs count.
 const ANSWERED: MediaTime = MediaTime::from_millis(20_000);
-/// How far a run's sound may go on after the time of its last word.
-const RINGING: MediaTime = MediaTime::from_millis(300);
 /// How long after a card's digits further ones are taken for the card's date or code.
 const PAYING: MediaTime = MediaTime::from_millis(25_000);
 /// How far back anything said may explain a run.
@@ -582,55 +580,6 @@ fn read_back(
 fn shares(a: &[u8], b: &[u8], least: usize) -> bool {
     a.windows(least)
         .any(|stretch| b.windows(least).any(|other| stretch == other))
-}
-
-/// Where the sound of a run ends: the last word's time may be early, and nothing else follows it closely.
-fn sound_end(conversation: &Conversation<'_>, run: &Run) -> MediaTime {
-    let next = conversation.items[run.items.1 + 1..]
-        .iter()
-        .find(|item| item.track == run.track)
-        .map_or(MediaTime::MAX, |item| item.span.start);
-    (run.span.end + RINGING).min(next).max(run.span.end)
-}
-
-/// Where a sensitive run begins when its first digits were misheard as words: "for you three ...".
-fn misheard_start(conversation: &Conversation<'_>, run: &Run, kind: &Kind) -> MediaTime {
-    /// Words that digits are heard as.
-    const LIKE_DIGITS: [&str; 44] = [
-        "for", "fore", "four", "you", "to", "too", "two", "tu", "ate", "hate", "eat", "at", "won",
-        "one", "want", "when", "tree", "free", "the", "three", "sex", "sick", "six", "sic", "fife",
-        "five", "fire", "nigh", "nine", "nein", "night", "line", "oh", "o", "owe", "or", "are",
-        "hi", "i", "fine", "seven", "heaven", "zero", "hero",
-    ];
-    let mut start = run.span.start;
-    if *kind != Kind::PAN && *kind != Kind::SSN {
-        return start;
-    }
-    let mut next = start;
-    for item in conversation.items[..run.items.0]
-        .iter()
-        .rev()
-        .filter(|item| item.track == run.track)
-    {
-        let adjacent = next <= item.span.end + MediaTime::from_millis(500);
-        let near = run.span.start <= item.span.start + MISHEARD_START;
-        let digit_like = match &item.form {
-            Form::Debris | Form::Letter(_) | Form::Number { .. } => true,
-            Form::Word | Form::Filler | Form::Correction => conversation
-                .text_of(item)
-                .split(' ')
-                .all(|word| LIKE_DIGITS.contains(&word)),
-            Form::Acknowledgement => false,
-        };
-        if !(adjacent && near && digit_like) {
-            break;
-        }
-        next = item.span.start;
-        if !matches!(item.form, Form::Filler) {
-            start = start.min(next);
-        }
-    }
-    start
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ fn what_is_shown_can_be_checked() {
     );
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["speech"]["hold_seconds"], 4.0);
-    assert_eq!(json["server"]["max_calls"], 24);
+    assert_eq!(json["server"]["max_calls"], 9);
 }
 
 #[test]
