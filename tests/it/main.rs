@@ -16,5 +16,4 @@ mod hostile;
 mod isolation;
 mod lifecycle;
 mod program;
-mod same_call;
 mod support;
