@@ -6,7 +6,7 @@ pub mod logs;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audio::{MediaTime, Span};
+use crate::audio::Span;
 use crate::call::Leg;
 
 /// Why a stretch could not be examined.
@@ -79,20 +79,6 @@ pub enum Event {
         span: Span,
         /// Why.
         cause: FailureCause,
-    },
-    /// The detector began to expect sensitive digits.
-    Armed {
-        /// What was asked for.
-        kind: String,
-        /// When the question ended.
-        at: MediaTime,
-    },
-    /// The expectation ended: answered, moved on, or timed out.
-    Disarmed {
-        /// What had been asked for.
-        kind: String,
-        /// When.
-        at: MediaTime,
     },
     /// Words that left audible, masked where they were not.
     Transcribed {

@@ -306,10 +306,6 @@ fn log_event(event: &Event) {
         Event::Failed { leg, span, cause } => {
             tracing::warn!(%leg, from = %span.start, to = %span.end, ?cause, "filled audio: not examined");
         }
-        Event::Armed { kind, at } => tracing::info!(kind, %at, "expecting sensitive digits"),
-        Event::Disarmed { kind, at } => {
-            tracing::info!(kind, %at, "no longer expecting sensitive digits");
-        }
         Event::PacketsDropped { leg, samples } => {
             tracing::info!(%leg, samples, "dropped packets that came too late");
         }

@@ -124,7 +124,6 @@ impl ReportBuilder {
                     .collect(),
             }),
             Event::PacketsDropped { samples, .. } => self.dropped_samples += samples,
-            Event::Armed { .. } | Event::Disarmed { .. } => {}
         }
     }
 
