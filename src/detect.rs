@@ -224,14 +224,7 @@ pub fn find(
     heard_until: impl Into<HeardUntil>,
     policy: &Policy,
 ) -> Vec<Finding> {
-    let mut heard: Vec<Heard<'_>> = words
-        .iter()
-        .map(|word| Heard {
-            leg: word.leg,
-            span: word.span,
-            text: word.text.expose(),
-        })
-        .collect();
+    let mut heard: Vec<Heard<'_>> = words.iter().map(Heard::from).collect();
     heard.sort_by_key(|word| (word.span.start, word.leg, word.span.end));
     examine(&heard, heard_until.into(), policy)
 }

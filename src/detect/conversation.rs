@@ -26,6 +26,16 @@ pub(super) struct Heard<'a> {
     pub(super) text: &'a str,
 }
 
+impl<'w> From<&'w crate::detect::HeardWord> for Heard<'w> {
+    fn from(word: &'w crate::detect::HeardWord) -> Self {
+        Self {
+            leg: word.leg,
+            span: word.span,
+            text: word.text.expose(),
+        }
+    }
+}
+
 /// One token of the conversation, placed in time.
 pub(super) struct Item {
     /// Index into [`Conversation::tracks`].

@@ -7,15 +7,7 @@ use super::*;
 /// Role and kind of every sensitive mention.
 fn roles(line: &str) -> Vec<(Role, String)> {
     let script = script(&[line]);
-    let words: Vec<Heard<'_>> = script
-        .words
-        .iter()
-        .map(|word| Heard {
-            leg: word.leg,
-            span: word.span,
-            text: word.text.expose(),
-        })
-        .collect();
+    let words: Vec<Heard<'_>> = script.words.iter().map(Heard::from).collect();
     let conversation = Conversation::new(&words);
     mentions(&conversation, &Policy::default())
         .iter()

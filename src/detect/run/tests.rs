@@ -8,15 +8,7 @@ use super::*;
 /// The digits of each run, with the lengths of its groups.
 fn found(lines: &[&str]) -> Vec<(String, Vec<usize>)> {
     let script = script(lines);
-    let words: Vec<Heard<'_>> = script
-        .words
-        .iter()
-        .map(|word| Heard {
-            leg: word.leg,
-            span: word.span,
-            text: word.text.expose(),
-        })
-        .collect();
+    let words: Vec<Heard<'_>> = script.words.iter().map(Heard::from).collect();
     let mut conversation = Conversation::new(&words);
     let policy = Policy::default();
     let mentions = crate::detect::question::mentions(&conversation, &policy);
@@ -89,15 +81,7 @@ fn other_words_long_pauses_and_questions_separate() {
 fn a_run_is_open_until_its_speaker_or_the_other_goes_on() {
     let open = |lines: &[&str], until: f64| {
         let script = script(lines);
-        let words: Vec<Heard<'_>> = script
-            .words
-            .iter()
-            .map(|word| Heard {
-                leg: word.leg,
-                span: word.span,
-                text: word.text.expose(),
-            })
-            .collect();
+        let words: Vec<Heard<'_>> = script.words.iter().map(Heard::from).collect();
         let conversation = Conversation::new(&words);
         runs(&conversation, &[])[0].open(
             MediaTime::from_seconds(until),
