@@ -16,6 +16,7 @@ mod checks;
 mod conversation;
 mod evidence;
 mod expectation;
+mod hearing;
 mod kinds;
 pub mod numbers;
 mod question;
@@ -35,6 +36,7 @@ use crate::call::{Leg, Sensitive};
 use crate::policy::Policy;
 
 pub use checks::Checksum;
+pub use hearing::{HeardUntil, Hearing};
 pub(crate) use wording::normalise_phrase;
 
 use conversation::{Conversation, Heard};
@@ -50,6 +52,13 @@ pub struct HeardWord {
     pub text: Sensitive<String>,
     /// The recogniser's confidence, 0 to 1.
     pub confidence: f32,
+}
+
+impl HeardWord {
+    /// Half-way between its start and its end.
+    pub fn middle(&self) -> MediaTime {
+        self.span.start + MediaTime::from_micros(self.span.length().micros() / 2)
+    }
 }
 
 /// A kind of sensitive data.
@@ -166,75 +175,24 @@ pub struct Finding {
     pub confidence: f32,
 }
 
-/// Up to where each leg was listened to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeardUntil {
-    agent: MediaTime,
-    customer: MediaTime,
-    mixed: MediaTime,
-}
-
-impl HeardUntil {
-    /// From the legs of a call; a leg that is not told is taken to be heard as far as the others.
-    pub fn of(legs: impl IntoIterator<Item = (Leg, MediaTime)> + Clone) -> Self {
-        let least = legs.clone().into_iter().map(|(_, time)| time).min();
-        let mut heard = Self::from(least.unwrap_or_default());
-        for (leg, time) in legs {
-            match leg {
-                Leg::Agent => heard.agent = time,
-                Leg::Customer => heard.customer = time,
-                Leg::Mixed => heard.mixed = time,
-            }
-        }
-        heard
-    }
-
-    /// Up to where this leg was heard.
-    pub fn on(&self, leg: Leg) -> MediaTime {
-        match leg {
-            Leg::Agent => self.agent,
-            Leg::Customer => self.customer,
-            Leg::Mixed => self.mixed,
-        }
-    }
-
-    /// Up to where all legs were heard.
-    pub fn everywhere(&self) -> MediaTime {
-        self.agent.min(self.customer).min(self.mixed)
-    }
-}
-
-impl From<MediaTime> for HeardUntil {
-    /// All legs were heard as far as this.
-    fn from(time: MediaTime) -> Self {
-        Self {
-            agent: time,
-            customer: time,
-            mixed: time,
-        }
-    }
-}
-
 /// Finds what is sensitive in the conversation so far.
 ///
 /// `words` are in order of start time over all legs (the last few minutes of the call suffice);
-/// `heard_until` is up to where each leg was transcribed. Findings are in order of start.
-pub fn find(
-    words: &[HeardWord],
-    heard_until: impl Into<HeardUntil>,
-    policy: &Policy,
-) -> Vec<Finding> {
+/// `hearing` is up to where each leg was transcribed, and what of it nobody could. Findings are in order
+/// of start.
+pub fn find(words: &[HeardWord], hearing: impl Into<Hearing>, policy: &Policy) -> Vec<Finding> {
     let mut heard: Vec<Heard<'_>> = words.iter().map(Heard::from).collect();
     heard.sort_by_key(|word| (word.span.start, word.leg, word.span.end));
-    examine(&heard, heard_until.into(), policy)
+    examine(&heard, &hearing.into(), policy)
 }
 
 /// [`find`] on borrowed words in order of start.
-fn examine(words: &[Heard<'_>], heard_until: HeardUntil, policy: &Policy) -> Vec<Finding> {
+fn examine(words: &[Heard<'_>], hearing: &Hearing, policy: &Policy) -> Vec<Finding> {
     let mut conversation = Conversation::new(words);
     let mentions = question::mentions(&conversation, policy);
     question::mark_wordy_numbers(&mut conversation, &mentions);
-    let windows = expectation::windows(&conversation, &mentions, heard_until.everywhere(), policy);
+    let everywhere = hearing.until.everywhere();
+    let windows = expectation::windows(&conversation, &mentions, everywhere, policy);
     let runs = run::runs(&conversation, &mentions);
     let mut findings = expectation::findings(&windows);
     findings.extend(verdict::findings(
@@ -242,7 +200,7 @@ fn examine(words: &[Heard<'_>], heard_until: HeardUntil, policy: &Policy) -> Vec
         &mentions,
         &windows,
         &runs,
-        heard_until,
+        hearing,
         policy,
     ));
     findings.retain(|finding| policy.enabled(&finding.kind));

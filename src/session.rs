@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::{Leg, Sensitive};
-use crate::detect::HeardUntil;
+use crate::detect::{HeardUntil, Hearing};
 use crate::engine::Outcome;
 use crate::policy::{Policy, Redaction};
 use crate::speech::{Heard, Window, WindowId};
@@ -173,19 +173,23 @@ impl Session {
             return;
         };
         let state = &mut self.legs[waiting.leg];
+        let leg = state.leg;
         match outcome {
             Ok(transcript) => {
                 if transcript.unreliable {
                     let cause = FailureCause::Unintelligible;
                     state.clearance.failed(waiting.decides, cause);
+                    self.conversation.miss(leg, waiting.decides);
                 } else {
                     state.clearance.examined(waiting.decides);
                 }
-                let leg = state.leg;
                 self.conversation
                     .add(leg, waiting.listened, waiting.decides, transcript);
             }
-            Err(cause) => state.clearance.failed(waiting.decides, cause),
+            Err(cause) => {
+                state.clearance.failed(waiting.decides, cause);
+                self.conversation.miss(leg, waiting.decides);
+            }
         }
         self.stale = true;
         self.release();
@@ -348,7 +352,11 @@ impl Session {
         self.judged_at = heard;
         self.conversation.forget_before(cursor);
         let words = self.conversation.words();
-        let findings = crate::detect::find(words, heard, &self.settings.policy);
+        let hearing = Hearing {
+            until: heard,
+            unheard: self.conversation.unheard().to_vec(),
+        };
+        let findings = crate::detect::find(words, hearing, &self.settings.policy);
         self.plan = self.settings.policy.plan(&findings, self.settings.legs);
     }
 

@@ -36,8 +36,9 @@ const LONGEST_WAIT: MediaTime = MediaTime::from_millis(120_000);
 const ANNOUNCED_WAIT: MediaTime = MediaTime::from_millis(5_000);
 /// Talk before any digit, in words, after which no answer is expected any more.
 const TALK_BEFORE: usize = 14;
-/// Talk after the first digits, in words, after which no further digits are expected.
-const TALK_AFTER: usize = 8;
+/// Talk after the first digits, in words, after which no further digits are expected: much while too few
+/// digits came, as misheard digits are taken for talk, and people explain why they hesitate.
+const TALK_AFTER: usize = 18;
 
 /// How long an answer may take to begin.
 fn patience(profile: Profile) -> MediaTime {

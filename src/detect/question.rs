@@ -14,7 +14,7 @@ use crate::policy::{CustomKind, LastFour, Policy};
 
 use super::Kind;
 use super::conversation::{Conversation, Track};
-use super::kinds::{BENIGN, Benign, DETECTORS, Detector, PHRASES};
+use super::kinds::{BENIGN, Benign, DETECTORS, Detector, PHRASES, detector};
 use super::talk::PHRASE_NUMBERS;
 use super::token::Sense;
 use super::wording::phrases;
@@ -220,7 +220,45 @@ pub(super) fn mentions<'p>(
         all.extend(own);
     }
     all.sort_by_key(|mention| (mention.span.start, mention.leg));
+    bank_accounts(conversation, &mut all, policy);
     all
+}
+
+/// After a routing number or sort code was spoken of, "the account number" is the bank account's.
+fn bank_accounts(conversation: &Conversation<'_>, mentions: &mut [Mention<'_>], policy: &Policy) {
+    const MEMORY: MediaTime = MediaTime::from_millis(60_000);
+    let Some(row) = detector(&Kind::BANK_ACCOUNT) else {
+        return;
+    };
+    let mut bank: Option<MediaTime> = None;
+    for mention in mentions {
+        match mention.topic {
+            Topic::Sensitive(named) | Topic::Allowed(named)
+                if [
+                    Kind::ROUTING,
+                    Kind::SORT_CODE,
+                    Kind::IBAN,
+                    Kind::BANK_ACCOUNT,
+                ]
+                .contains(&named.kind) =>
+            {
+                bank = Some(mention.span.end);
+            }
+            Topic::Benign(_) if bank.is_some_and(|time| mention.span.start <= time + MEMORY) => {
+                let track = conversation.track_of(mention.leg);
+                let text =
+                    track.map(|track| conversation.tracks[track].text_of(mention.words.clone()));
+                if text.is_some_and(|text| text.starts_with("account")) {
+                    mention.topic = if policy.enabled(&row.kind) {
+                        Topic::Sensitive(row)
+                    } else {
+                        Topic::Allowed(row)
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// The mentions that start after `from`, up to and including `until`.

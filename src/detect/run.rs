@@ -13,9 +13,12 @@ use super::talk::{self, Act};
 use super::token::{Form, Sense};
 
 /// A pause within a run: people look at the card between groups.
-const LONGEST_PAUSE: MediaTime = MediaTime::from_millis(7_000);
+pub(super) const LONGEST_PAUSE: MediaTime = MediaTime::from_millis(7_000);
 /// A pause after which a run goes on only if nobody else took the turn.
 const SHORT_PAUSE: MediaTime = MediaTime::from_millis(2_500);
+/// A run of so many dictated digits goes on after a few words: "so, where was I".
+const MANY: usize = 6;
+const WORDS_WITHIN: usize = 4;
 /// A pause between groups.
 const GROUP_PAUSE: MediaTime = MediaTime::from_millis(350);
 
@@ -88,7 +91,15 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
                 }
                 continue;
             }
-            let numeric = item.digit_count() > 0;
+            let mut numeric = item.digit_count() > 0;
+            // "one second" within a number is talk, and neither ends it nor begins another.
+            if let Some((digits, Sense::Quantity | Sense::TimeOfDay | Sense::Ordinal, _)) =
+                item.digits()
+                && digits.len() <= 2
+                && open.is_some()
+            {
+                numeric = false;
+            }
             if !numeric {
                 if let Some(run) = &mut open {
                     match &item.form {
@@ -102,7 +113,10 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
                             run.symbols.push(*letter);
                             words_between += usize::from(run.letters > 4);
                         }
-                        Form::Number { .. } => words_between += 1,
+                        Form::Number { .. } => {
+                            words_between += 1;
+                            run.words_after = words_between;
+                        }
                         Form::Debris | Form::Filler | Form::Acknowledgement | Form::Correction => {}
                     }
                 }
@@ -119,7 +133,14 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
                 let plain = item.digits().is_none_or(|(_, sense, _)| {
                     matches!(sense, Sense::Plain | Sense::Decimal | Sense::Date)
                 });
-                let allowed = if plain && pause <= SHORT_PAUSE { 1 } else { 0 };
+                let named = question::between(mentions, run.span.end, item.span.start)
+                    .iter()
+                    .any(|mention| mention.leg == run.leg);
+                let allowed = match plain && pause <= SHORT_PAUSE {
+                    true if run.plain >= MANY && !named => WORDS_WITHIN,
+                    true => 1,
+                    false => 0,
+                };
                 pause <= LONGEST_PAUSE
                     && words_between <= allowed
                     && !asked

@@ -72,6 +72,12 @@ static READ_BACK: LazyLock<Regex> = LazyLock::new(|| {
         r"did you say|was that|is that correct|is that right|was it",
     ])
 });
+static WILL_REPEAT: LazyLock<Regex> = LazyLock::new(|| {
+    phrases(&[
+        r"(?:ill|i will|let me|im going to|i am going to|im gonna|shall i|may i|allow me to) (?:just |quickly )*(?:repeat|read|say|run|go over) (?:that|it|this|them|those|through|the number|your number|the digits|back)",
+        r"(?:read|repeat)(?:ing)? (?:it|that|this|those|the number|the digits|your number)(?: \w+)? ?(?:back|for you|to you)",
+    ])
+});
 static RECEIVE: LazyLock<Regex> = LazyLock::new(|| {
     phrases(&[
         r"thank you|thanks|thank u|perfect|great|wonderful|excellent|awesome|got it|got that|i have that|lovely|brilliant|beautiful|fantastic|very good|appreciate (?:it|that)|cool|super|thats all|all set|all right thank",
@@ -127,6 +133,11 @@ pub(super) fn act(sentence: &str) -> Act {
     } else {
         Act::Talk
     }
+}
+
+/// Whether a sentence says that what was answered will be repeated now.
+pub(super) fn will_repeat(sentence: &str) -> bool {
+    WILL_REPEAT.is_match(sentence)
 }
 
 /// Whether a sentence announces a reading back of what was answered.

@@ -4,3 +4,4 @@ mod kinds;
 mod misheard;
 mod properties;
 pub(in crate::detect) mod script;
+mod unheard;

@@ -12,7 +12,7 @@ use crate::call::Leg;
 use crate::policy::Policy;
 
 use super::conversation::Heard;
-use super::{Kind, examine};
+use super::{Hearing, Kind, examine};
 
 /// How long a written word takes to say.
 const WORD: MediaTime = MediaTime::from_millis(350);
@@ -100,7 +100,7 @@ fn segment(
     let heard_until = heard.last().map_or(MediaTime::ZERO, |word| {
         word.span.end + MediaTime::from_millis(10_000)
     });
-    for finding in examine(&heard, heard_until.into(), policy) {
+    for finding in examine(&heard, &Hearing::from(heard_until), policy) {
         // Words do not overlap in time, so those of a finding are found by bisection.
         let first = words.partition_point(|word| word.heard.span.end <= finding.span.start);
         let end = words.partition_point(|word| word.heard.span.start < finding.span.end);

@@ -3,7 +3,10 @@
 //! **Architecture invariant:** a run that may still become sensitive is hidden while it is open; a
 //! checksum that fails clears nothing.
 
+mod eagerness;
 mod edges;
+mod repeated;
+mod unheard;
 
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
@@ -14,8 +17,11 @@ use super::expectation::Window;
 use super::kinds::{Answer, detector};
 use super::question::{self, Mention, Role, Topic};
 use super::run::Run;
-use super::{Finding, HeardUntil, Kind, checks, evidence, talk};
+use super::{Finding, HeardUntil, Hearing, Kind, checks, evidence, talk};
+use eagerness::{Eagerness, eagerness};
 use edges::{misheard_start, sound_end};
+use repeated::repeated_turns;
+use unheard::after_unheard;
 
 /// How long a mention makes short runs count.
 const ARMED: MediaTime = MediaTime::from_millis(60_000);
@@ -36,36 +42,6 @@ const PAYING: MediaTime = MediaTime::from_millis(25_000);
 const MEMORY: MediaTime = MediaTime::from_millis(70_000);
 /// How many of the latest windows and values are compared with a run.
 const NEARBY: usize = 32;
-
-/// Thresholds of a profile, in digits and time.
-struct Eagerness {
-    /// An open run of this many digits is suspected.
-    open: usize,
-    /// A closed run of this many digits is hidden, unasked.
-    closed: usize,
-    /// How long after its last digit a run stays open.
-    patience: MediaTime,
-}
-
-fn eagerness(profile: Profile) -> Eagerness {
-    match profile {
-        Profile::Strict => Eagerness {
-            open: 4,
-            closed: 5,
-            patience: MediaTime::from_millis(4_500),
-        },
-        Profile::Balanced => Eagerness {
-            open: 4,
-            closed: 12,
-            patience: MediaTime::from_millis(3_000),
-        },
-        Profile::Lenient => Eagerness {
-            open: 7,
-            closed: 15,
-            patience: MediaTime::from_millis(2_500),
-        },
-    }
-}
 
 /// What a run was taken for.
 struct Verdict {
@@ -94,9 +70,10 @@ pub(super) fn findings(
     mentions: &[Mention<'_>],
     windows: &[Window],
     runs: &[Run],
-    heard_until: HeardUntil,
+    hearing: &Hearing,
     policy: &Policy,
 ) -> Vec<Finding> {
+    let heard_until = hearing.until;
     let eager = eagerness(policy.profile);
     let mut findings = Vec::new();
     let mut values: Vec<Value<'_>> = Vec::new();
@@ -117,7 +94,8 @@ pub(super) fn findings(
         let mentions = mentions.as_slice();
         let verdict = judge(mentions, run, &eager, heard_until, policy)
             .or_else(|| after_card(mentions, run, &values, &eager, heard_until, policy))
-            .or_else(|| read_back(conversation, mentions, run, &values, policy));
+            .or_else(|| read_back(conversation, mentions, run, &values, policy))
+            .or_else(|| after_unheard(mentions, run, &hearing.unheard, policy));
         let kind = match (&verdict, answered) {
             (_, Some(window)) => Some(window.kind.clone()),
             (Some(verdict), None) => Some(verdict.kind.clone()),
@@ -140,6 +118,7 @@ pub(super) fn findings(
             values.push(Value { run, kind });
         }
     }
+    findings.extend(repeated_turns(conversation, &values, policy));
     findings
 }
 
@@ -162,7 +141,7 @@ fn judge(
     policy: &Policy,
 ) -> Option<Verdict> {
     let count = run.count();
-    let open = run.open(heard_until.on(run.leg), eager.patience);
+    let open = run.open(heard_until.on(run.leg), eager.patience_with(run));
     let context = context(mentions, run);
     if let Some(verdict) = by_template(mentions, run, policy) {
         return Some(verdict);
@@ -254,7 +233,7 @@ fn after_card(
         context(mentions, run),
         Context::Harmless(mention) if matches!(mention.role, Role::Asked | Role::Announced)
     );
-    let open = run.open(heard_until.on(run.leg), eager.patience);
+    let open = run.open(heard_until.on(run.leg), eager.patience_with(run));
     let count = run.count();
     if !paying || explained || count < if open { 2 } else { 3 } {
         return None;

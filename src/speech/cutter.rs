@@ -7,6 +7,8 @@
 //! **Architecture invariant:** every frame is decided exactly once, in order, as silence or by a window;
 //! only frames under the energy floor are silence. Media time alone decides.
 
+use std::collections::VecDeque;
+
 use super::activity::{Activity, frames_in_millis};
 use crate::audio::MediaTime;
 
@@ -29,6 +31,8 @@ pub(super) enum Decision {
 pub(super) struct CutterSettings {
     /// The longest time a frame may stay undecided before its window is cut.
     longest: u64,
+    /// The longest sound sent to the recogniser, what was decided before included.
+    longest_heard: u64,
 }
 
 impl CutterSettings {
@@ -42,12 +46,20 @@ impl CutterSettings {
         let longest = (hold - reserve - margin.seconds()).clamp(0.6, 9.0);
         Self {
             longest: frames_in_millis((longest * 1_000.0) as u64),
+            longest_heard: frames_in_millis((hold.min(LONGEST_HEARD) * 1_000.0) as u64),
         }
     }
 }
 
+/// The most sound sent to the recogniser at once, in seconds: what its least context holds. Nothing older
+/// than the hold is kept for it either.
+const LONGEST_HEARD: f64 = 8.5;
+/// Speech heard again for context is at most this far before what is new.
+const CONTEXT_GAP: u64 = frames_in_millis(2_000);
 /// Audio heard before the first audible frame, so that a soft onset is whole.
 const PRE_ROLL: u64 = frames_in_millis(250);
+/// How much later than the voice begins it may be noticed.
+const ONSET: u64 = frames_in_millis(150);
 /// How much of a window cut by force the next one hears again.
 const OVERLAP: u64 = frames_in_millis(1_200);
 /// The end of a window cut by force that is left to the next one to decide.
@@ -59,6 +71,11 @@ const LONGEST_PAUSE: u64 = frames_in_millis(700);
 const SHORTEST_PAUSE: u64 = frames_in_millis(200);
 /// Silence that ends a window in which no voice was found.
 const NOISE_ENDS: u64 = frames_in_millis(300);
+/// Voice shorter than this is taken for noise, where nothing depends on it but the cuts.
+const VOICE_BEGINS: u64 = frames_in_millis(60);
+/// After this much noise without voice, a voice that begins begins a window of its own, so that what is
+/// said is not cut by force in its middle.
+const NOISE_BEFORE: u64 = frames_in_millis(1_000);
 
 /// One leg's cutter.
 #[derive(Debug)]
@@ -68,6 +85,10 @@ pub(super) struct WindowCutter {
     next: u64,
     decided: u64,
     open: Option<OpenWindow>,
+    /// Stretches of speech that may be heard again, so that what follows is understood better.
+    earlier: VecDeque<(u64, u64)>,
+    /// Voiced frames in a row up to the next.
+    voiced: u64,
     /// Levels of the last [`SEARCH`] frames, a ring indexed by frame.
     levels: [f32; SEARCH as usize],
 }
@@ -75,6 +96,7 @@ pub(super) struct WindowCutter {
 #[derive(Debug, Clone, Copy)]
 struct OpenWindow {
     listen_from: u64,
+    /// The last frame of voice that lasted [`VOICE_BEGINS`] at least.
     last_voice: Option<u64>,
     last_audible: u64,
 }
@@ -86,15 +108,18 @@ impl WindowCutter {
             next: 0,
             decided: 0,
             open: None,
+            earlier: VecDeque::new(),
+            voiced: 0,
             levels: [0.0; SEARCH as usize],
         }
     }
 
     /// The first frame that may still be asked for.
     pub(super) fn oldest_needed(&self) -> u64 {
+        let heard_again = self.settings.longest_heard.max(OVERLAP);
         self.open
             .map_or(self.next, |open| open.listen_from)
-            .min(self.next.saturating_sub(OVERLAP))
+            .min(self.next.saturating_sub(heard_again))
     }
 
     /// Takes the next frame.
@@ -102,6 +127,7 @@ impl WindowCutter {
         let frame = self.next;
         self.next += 1;
         self.levels[(frame % SEARCH) as usize] = activity.level;
+        self.voiced = if activity.voiced { self.voiced + 1 } else { 0 };
         let Some(open) = &mut self.open else {
             if !activity.audible {
                 self.decided = self.next;
@@ -112,18 +138,22 @@ impl WindowCutter {
             }
             self.open = Some(OpenWindow {
                 listen_from: frame.saturating_sub(PRE_ROLL),
-                last_voice: activity.voiced.then_some(frame),
+                last_voice: None,
                 last_audible: frame,
             });
             return None;
         };
-        if activity.voiced {
+        let was_noise = open.last_voice.is_none();
+        if self.voiced >= VOICE_BEGINS {
             open.last_voice = Some(frame);
         }
         if activity.audible {
             open.last_audible = frame;
         }
         let open = *open;
+        if was_noise && open.last_voice.is_some() && frame - self.decided >= NOISE_BEFORE {
+            return Some(self.cut_before_voice(open));
+        }
         let length = self.next - self.decided;
         let paused = match open.last_voice {
             Some(voice) => frame - voice >= self.pause_needed(length),
@@ -152,12 +182,49 @@ impl WindowCutter {
         let from = self.decided;
         self.decided = at;
         self.open = None;
+        self.window(open, (from, at))
+    }
+
+    /// A window up to the latest frame, and what it hears again.
+    fn window(&mut self, open: OpenWindow, (from, to): (u64, u64)) -> Decision {
+        let listen_to = self.next;
+        let mut listen_from = open.listen_from;
+        for &(start, end) in self.earlier.iter().rev() {
+            let near = end + CONTEXT_GAP >= listen_from;
+            if !near || start + self.settings.longest_heard < listen_to {
+                break;
+            }
+            listen_from = listen_from.min(start);
+        }
+        if open.last_voice.is_some() {
+            self.earlier.push_back((open.listen_from, to));
+        }
+        let forgotten = listen_to.saturating_sub(self.settings.longest_heard);
+        while self
+            .earlier
+            .front()
+            .is_some_and(|(start, _)| *start < forgotten)
+        {
+            self.earlier.pop_front();
+        }
         Decision::Window {
             from,
-            to: at,
-            listen_from: open.listen_from,
-            listen_to: at,
+            to,
+            listen_from,
+            listen_to,
         }
+    }
+
+    /// Ends a window of noise where a voice begins, which the next window hears from before its start.
+    fn cut_before_voice(&mut self, open: OpenWindow) -> Decision {
+        let from = self.decided;
+        let onset = self.next - VOICE_BEGINS;
+        self.decided = onset.saturating_sub(ONSET).max(from + 1);
+        self.open = Some(OpenWindow {
+            listen_from: onset.saturating_sub(PRE_ROLL + ONSET).max(open.listen_from),
+            ..open
+        });
+        self.window(open, (from, self.decided))
     }
 
     fn cut_by_force(&mut self, open: OpenWindow) -> Decision {
@@ -177,12 +244,7 @@ impl WindowCutter {
             last_voice: open.last_voice,
             last_audible: open.last_audible,
         });
-        Decision::Window {
-            from,
-            to: decided,
-            listen_from: open.listen_from,
-            listen_to: self.next,
-        }
+        self.window(open, (from, decided))
     }
 
     fn level(&self, frame: u64) -> f32 {

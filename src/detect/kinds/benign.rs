@@ -109,7 +109,8 @@ pub(in crate::detect) static BENIGN: LazyLock<Vec<Benign>> = LazyLock::new(|| {
         ),
         row(
             "a name",
-            4,
+            // Fewer than make a run suspicious: a name explains no digits that go on.
+            3,
             &[
                 r"(?:first|last|full|middle|maiden|your|my|the|sur) name",
                 r"names?",

@@ -29,6 +29,8 @@ pub(super) fn detectors() -> Vec<Detector> {
                 r"(?:verification|authentication|authorization|authorisation|two factor|login|log in) (?:code|number|digits?)(?:(?: \w+){0,5}? (?:text|texted|sent|send|emailed|email|phone|message|received|receive))?",
                 r"(?:security |access |confirmation )?(?:code|number)(?: \w+){0,4}? (?:texted|text you|text to you|sent you|sent to|send you|emailed|text message|sms)",
                 r"otp|o t p",
+                r"codes? (?:from|in|on|off) (?:the|your|my) (?:\w+ )?(?:app|text|texts|email|phone|authenticator|message)",
+                r"(?:the|my) code is",
                 r"pass ?code",
                 r"(?:six|6) digits? (?:code|number)",
             ],

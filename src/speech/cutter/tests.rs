@@ -52,6 +52,46 @@ fn a_pause_ends_a_window_and_groups_stay_together() {
     assert_eq!(windows, 1);
 }
 
+#[test]
+fn speech_after_noise_begins_a_window_of_its_own() {
+    let mut frames = vec![1; 120]; // two seconds of noise
+    frames.extend([2; 60]);
+    frames.extend([1; 60]);
+    let windows = decide(settings(), &frames);
+    let Some((at, Decision::Window { to, .. })) = windows.first() else {
+        panic!("no window");
+    };
+    assert!(
+        (120..130).contains(at) && *to <= 120,
+        "cut at {at}, decides to {to}"
+    );
+}
+
+#[test]
+fn what_was_said_just_before_is_heard_again() {
+    let mut frames = vec![2; 60];
+    frames.extend([0; 60]);
+    frames.extend([2; 60]);
+    frames.extend([0; 300]);
+    frames.extend([2; 60]);
+    frames.extend([0; 60]);
+    let heard: Vec<(u64, u64)> = decide(settings(), &frames)
+        .into_iter()
+        .filter_map(|(_, decision)| match decision {
+            Decision::Window {
+                from, listen_from, ..
+            } => Some((from, listen_from)),
+            Decision::Silence { .. } => None,
+        })
+        .collect();
+    assert_eq!(heard.len(), 3);
+    assert_eq!(heard[1].1, 0, "the second hears the first again");
+    assert!(
+        heard[2].1 + PRE_ROLL >= heard[2].0,
+        "the third follows a long pause"
+    );
+}
+
 proptest! {
     #[test]
     fn every_frame_is_decided_once_in_order_and_in_time(
@@ -69,6 +109,8 @@ proptest! {
                 }
                 Decision::Window { from, to, listen_from, listen_to } => {
                     prop_assert!(listen_from <= from && to <= listen_to && listen_to <= at + 1);
+                    let most = settings.longest_heard.max(settings.longest + OVERLAP + GUARD + PRE_ROLL);
+                    prop_assert!(listen_to - listen_from <= most, "older than the hold");
                     prop_assert!(at + 1 - from <= settings.longest, "undecided for {}", at + 1 - from);
                     (from, to)
                 }

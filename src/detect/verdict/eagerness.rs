@@ -1,0 +1,50 @@
+//! How eager each profile is to take digits for a card's, when nothing was said about them.
+
+use crate::audio::MediaTime;
+use crate::detect::run::{self, Run};
+use crate::policy::Profile;
+
+/// Digits from which on a run is waited for long.
+const LONG_RUN: usize = 8;
+
+/// Thresholds of a profile, in digits and time.
+pub(super) struct Eagerness {
+    /// An open run of this many digits is suspected.
+    pub(super) open: usize,
+    /// A closed run of this many digits is hidden, unasked.
+    pub(super) closed: usize,
+    /// How long after its last digit a run stays open.
+    pub(super) patience: MediaTime,
+}
+
+impl Eagerness {
+    /// Who has dictated so many digits that only a card, or a number nobody asked for, has as many is
+    /// waited for as long as a run may pause: its first digits must not leave meanwhile.
+    pub(super) fn patience_with(&self, run: &Run) -> MediaTime {
+        if run.count() >= LONG_RUN {
+            self.patience.max(run::LONGEST_PAUSE)
+        } else {
+            self.patience
+        }
+    }
+}
+
+pub(super) fn eagerness(profile: Profile) -> Eagerness {
+    match profile {
+        Profile::Strict => Eagerness {
+            open: 4,
+            closed: 5,
+            patience: MediaTime::from_millis(4_500),
+        },
+        Profile::Balanced => Eagerness {
+            open: 4,
+            closed: 12,
+            patience: MediaTime::from_millis(3_000),
+        },
+        Profile::Lenient => Eagerness {
+            open: 7,
+            closed: 15,
+            patience: MediaTime::from_millis(2_500),
+        },
+    }
+}
