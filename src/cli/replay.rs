@@ -131,6 +131,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         plan: &plan,
         jobs: arguments.pace.jobs(),
         pace,
+        title: String::new(),
     };
     let play = |batch: Batch<'_>| batch.run(&inputs, |input, play| play(input, false));
     let results = match arguments.speed {

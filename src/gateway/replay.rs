@@ -20,6 +20,7 @@ use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::{Leg, Sensitive};
 use crate::egress::EngineWork;
 use crate::session::{CleanAudio, Output, RawFrame, Session};
+use crate::speech::Transcript;
 use crate::telemetry::Event;
 
 pub use realtime::play_live;
@@ -58,6 +59,8 @@ pub trait Listener {
     fn happened(&mut self, event: &Event);
     /// This much of the call has been heard.
     fn heard(&mut self, head: MediaTime);
+    /// A window of a leg was transcribed: its words with nothing hidden, for measuring in memory only.
+    fn transcribed(&mut self, _leg: Leg, _window: Span, _transcript: &Transcript) {}
 }
 
 /// One answered window, for measuring.
@@ -195,6 +198,9 @@ impl Player<'_> {
                 answered: arrival,
                 transcribed: outcome.is_ok(),
             });
+            if let Ok(transcript) = &outcome {
+                self.listener.transcribed(leg, span, transcript);
+            }
             self.session.handle_transcript(window, outcome);
             self.take_outputs(arrival)?;
         }

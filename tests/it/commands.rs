@@ -74,6 +74,27 @@ fn errors_are_one_line_that_says_what_was_expected() {
         "--workers: 0 is out of range",
     );
     check_error(
+        &["eval", ".", "--sweep", "workers=2"],
+        2,
+        "'--sweep <hold=SECONDS,...>': expected hold=SECONDS,SECONDS,...",
+    );
+    check_error(
+        &["eval", ".", "--sweep", "hold=6,1"],
+        2,
+        "\"1\" is no hold; expected 2 to 60 seconds",
+    );
+    check_error(
+        &["eval", ".", "--sweep", "hold=6", "--recorded", "."],
+        2,
+        "cannot be used with",
+    );
+    check_error(&["eval", ".", "--augment", "noise"], 2, "--out <DIR>");
+    check_error(
+        &["eval", ".", "--augment", "fog", "--out", "out"],
+        2,
+        "[possible values: noise, loss, gain, codec]",
+    );
+    check_error(
         &["config", "show", "--policy", "no.toml"],
         1,
         "no.toml: cannot be read",
@@ -146,6 +167,7 @@ fn help_has_examples_and_exit_status() {
     for command in [
         vec!["--help"],
         vec!["serve", "--help"],
+        vec!["eval", "--help"],
         vec!["play", "--help"],
         vec!["config", "check", "--help"],
         vec!["config", "show", "--help"],
@@ -158,4 +180,84 @@ fn help_has_examples_and_exit_status() {
             "{command:?}"
         );
     }
+}
+
+/// A call of two legs, each two seconds of tone, with a labelled number.
+fn labelled_call(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(folder.join("tone.wav"), spec).unwrap();
+    for at in 0..32_000 {
+        let sample = (f64::from(at / 2) * 0.3).sin() * 8_000.0;
+        writer.write_sample(sample as i16).unwrap();
+    }
+    writer.finalize().unwrap();
+    let labels = r#"{"audio": "tone.wav", "sample_rate": 8000, "channels": ["agent", "customer"],
+      "sensitive": [{"channel": "customer", "kind": "cvv", "value": "123", "start": 0.5, "end": 1.5,
+                     "digits": [[0.5, 0.8], [0.8, 1.2], [1.2, 1.5]]}], "benign": []}"#;
+    std::fs::write(folder.join("tone.json"), labels).unwrap();
+}
+
+#[test]
+fn real_model_eval_compares_conditions_and_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (calls, out) = (folder.path().join("calls"), folder.path().join("out"));
+    labelled_call(&calls);
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let eval = |more: &[&str]| {
+        let mut arguments = vec!["eval", calls.to_str().unwrap(), "--engine-delay", "0.2"];
+        arguments.extend(["--augment", "noise,loss", "--out", out.to_str().unwrap()]);
+        arguments.extend(more);
+        let output = hushgate(checkout, &arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let json: serde_json::Value =
+        serde_json::from_str(&eval(&["--sweep", "hold=4,2", "--json"])).unwrap();
+    let settings: Vec<String> = json["evaluations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|evaluation| format!("{} {}", evaluation["condition"], evaluation["hold_s"]))
+        .collect();
+    assert_eq!(
+        settings,
+        [
+            "\"original\" 4.0",
+            "\"original\" 2.0",
+            "\"noise\" 4.0",
+            "\"noise\" 2.0",
+            "\"loss\" 4.0",
+            "\"loss\" 2.0"
+        ]
+    );
+    let first = &json["evaluations"][0];
+    assert_eq!(first["word_times"]["digits"], 3);
+    assert_eq!(first["legs"]["customer"]["digits"], 3);
+    assert_eq!(first["calls_detail"][0]["report"]["hold_s"], 4.0);
+    for file in [
+        "noise/calls/tone.wav",
+        "noise/calls/tone.json",
+        "noise/clean/hold-2/tone.wav",
+        "original/clean/hold-4/tone.json",
+    ] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    let copy = std::fs::read(out.join("noise/calls/tone.wav")).unwrap();
+    // Again: the calls are the same, recordings get a number.
+    let table = eval(&[]);
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].starts_with("condition"), "{table}");
+    assert!(lines[3].starts_with("loss"), "{table}");
+    assert_eq!(lines.len(), 4, "{table}");
+    assert_eq!(
+        std::fs::read(out.join("noise/calls/tone.wav")).unwrap(),
+        copy
+    );
 }

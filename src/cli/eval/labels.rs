@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::call::Sensitive;
+
 /// The labels of one call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Labels {
@@ -21,12 +23,21 @@ pub(crate) struct Labels {
     pub(crate) name: String,
     /// The recording beside the label file.
     pub(crate) audio: PathBuf,
+    /// The call before it was degraded, if it was: it tells where there is speech.
+    pub(crate) spoken: Option<PathBuf>,
     pub(crate) sample_rate: u32,
     /// Names of the channels in order.
     pub(crate) channels: Vec<String>,
     pub(crate) scenario: String,
     pub(crate) sensitive: Vec<Item>,
     pub(crate) benign: Vec<Item>,
+}
+
+impl Labels {
+    /// The label file beside the recording.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.audio.with_file_name(format!("{}.json", self.name))
+    }
 }
 
 /// Something that was said.
@@ -40,6 +51,8 @@ pub(crate) struct Item {
     pub(crate) end: f64,
     /// The interval of each digit.
     pub(crate) digits: Vec<(f64, f64)>,
+    /// The digits themselves, where the labels have an interval for each.
+    pub(crate) timed: Option<Sensitive<Vec<u8>>>,
 }
 
 /// Why labels could not be read.
@@ -151,6 +164,7 @@ fn labels(value: &Value, file: &Path) -> Result<Labels, Wrong> {
             .map(|stem| stem.to_string_lossy().into_owned())
             .unwrap_or_default(),
         audio: file.with_file_name(audio),
+        spoken: None,
         sample_rate: value
             .get("sample_rate")
             .and_then(Value::as_u64)
@@ -172,7 +186,8 @@ fn item(value: &Value, place: &str, channels: &[String]) -> Result<Item, Wrong> 
         .iter()
         .position(|name| name == channel)
         .ok_or_else(|| wrong(format!("{place}channel"), "one of the call's channels"))?;
-    let spoken = text(value, place, "value")?.chars().count();
+    let said = text(value, place, "value")?;
+    let spoken = said.chars().count();
     let (start, end) = (
         seconds(value, place, "start")?,
         seconds(value, place, "end")?,
@@ -198,6 +213,7 @@ fn item(value: &Value, place: &str, channels: &[String]) -> Result<Item, Wrong> 
     if digits.is_empty() && spoken == 0 {
         return Err(wrong(format!("{place}value"), "what was said"));
     }
+    let timed = timed(said, digits.len());
     let digits = if digits.is_empty() {
         let width = (end - start) / spoken as f64;
         (0..spoken)
@@ -217,7 +233,22 @@ fn item(value: &Value, place: &str, channels: &[String]) -> Result<Item, Wrong> 
         start,
         end,
         digits,
+        timed,
     })
+}
+
+/// The digits of a value that has as many as there are intervals.
+fn timed(value: &str, intervals: usize) -> Option<Sensitive<Vec<u8>>> {
+    // Of the right size from the start: a list that grows leaves its digits behind.
+    let mut digits = Vec::with_capacity(value.len());
+    digits.extend(
+        value
+            .bytes()
+            .filter(u8::is_ascii_digit)
+            .map(|digit| digit - b'0'),
+    );
+    let digits = Sensitive::new(digits);
+    (intervals > 0 && digits.expose().len() == intervals).then_some(digits)
 }
 
 fn text<'a>(value: &'a Value, place: &str, name: &str) -> Result<&'a str, Wrong> {

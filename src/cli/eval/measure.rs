@@ -1,11 +1,10 @@
-//! What is told of labelled calls: leaks, losses, delays, speed. Pure.
-
-use std::fmt::Write;
+//! What is told of labelled calls: leaks, losses, delays, word times, speed. Pure.
 
 use serde::Serialize;
 
 use super::labels::Labels;
-use super::score::{CallScore, FillHeard, Score, percentile, score, summarise};
+use super::score::{CallScore, FillHeard, Original, Score, percentile, score, summarise};
+use super::word_times::{Differences, WordTimes};
 use crate::call::Leg;
 use crate::egress::{Recording, Report};
 use crate::gateway::replay::Examined;
@@ -20,6 +19,8 @@ pub(super) struct Measured {
     pub(super) delays: Delays,
     /// How far hidden spans reach beyond the labels of what they hide.
     pub(super) margins: Vec<Margin>,
+    /// How far heard times are from labelled ones.
+    pub(super) words: Differences,
     pub(super) report: Option<Report>,
     pub(super) recording: Option<Recording>,
 }
@@ -53,6 +54,7 @@ impl Measured {
                 .as_ref()
                 .map(|report| margins(labels, report))
                 .unwrap_or_default(),
+            words: Differences::default(),
             report,
             recording,
         }
@@ -61,11 +63,11 @@ impl Measured {
     /// A call of which there is no recording: everything counts as leaked.
     pub(super) fn unusable(
         labels: &Labels,
-        original: &[Vec<i16>],
+        original: &Original,
         fill: FillHeard,
         problem: String,
     ) -> Self {
-        let mut score = score(labels, original, original, labels.sample_rate, fill);
+        let mut score = score(labels, original, &original.played, fill);
         score.problems.push(problem);
         Self::of_report(labels, score, None, None)
     }
@@ -133,14 +135,36 @@ pub(super) fn on_call_time(recorded: &[i16], report: Option<&Report>, rate: u32)
     all
 }
 
-/// Everything that is told, as `--json` prints it.
+/// What the calls of one evaluation were played with.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(super) struct Setting {
+    /// `original`, or how the calls were degraded.
+    pub(super) condition: &'static str,
+    /// Seconds between hearing and releasing; none where recordings differ in it or do not tell.
+    pub(super) hold_s: Option<f64>,
+}
+
+impl Setting {
+    /// It in words.
+    pub(super) fn title(&self) -> String {
+        match self.hold_s {
+            Some(hold) => format!("{}, hold {hold} s", self.condition),
+            None => self.condition.to_owned(),
+        }
+    }
+}
+
+/// Everything that is told, as `--json` prints it. The names are documented in `docs/detection.md`.
 #[derive(Debug, Serialize)]
 pub(super) struct Evaluation {
+    #[serde(flatten)]
+    pub(super) setting: Setting,
     #[serde(flatten)]
     pub(super) score: Score,
     pub(super) delay: Spread,
     pub(super) margin_before: Spread,
     pub(super) margin_after: Spread,
+    pub(super) word_times: WordTimes,
     pub(super) engine: Engine,
     pub(super) calls_detail: Vec<CallDetail>,
 }
@@ -200,7 +224,7 @@ impl Spread {
 }
 
 impl Evaluation {
-    pub(super) fn of(measured: Vec<Measured>) -> Self {
+    pub(super) fn of(setting: Setting, measured: Vec<Measured>) -> Self {
         let delays: Vec<f64> = measured
             .iter()
             .flat_map(|call| call.delays.seconds.clone())
@@ -229,6 +253,8 @@ impl Evaluation {
         let score = summarise(&calls);
         let unhidden = score.items.saturating_sub(margins.len());
         Self {
+            setting,
+            word_times: WordTimes::of(measured.iter().map(|call| &call.words)),
             delay: Spread::of(&delays, unanswered),
             margin_before: Spread::of(&before, unhidden),
             margin_after: Spread::of(&after, unhidden),
@@ -251,123 +277,6 @@ impl Evaluation {
             let drawable = call.report.is_some();
             call.recording.as_ref().filter(|_| drawable)
         })
-    }
-
-    /// One line for each call.
-    pub(super) fn details(&self) -> String {
-        let mut text = String::new();
-        for CallDetail { score, .. } in &self.calls_detail {
-            // Writing to a string cannot fail.
-            let _ = write!(
-                text,
-                "{:<24} blanked {:>6.2} of {:>6.2} s",
-                score.name, score.over_s, score.benign_s
-            );
-            for item in &score.items {
-                let _ = write!(text, "  {}:{}/{}", item.kind, item.leaked, item.digits);
-                if item.leaked > 0 {
-                    let _ = write!(text, " {:?}", item.which);
-                }
-            }
-            for number in &score.benign {
-                let told = if number.audible { "audible" } else { "LOST" };
-                let _ = write!(text, "  {}:{told}", number.kind);
-            }
-            text.push('\n');
-        }
-        text
-    }
-
-    /// The tables and what they amount to.
-    pub(super) fn table(&self) -> String {
-        let score = &self.score;
-        let mut text = format!(
-            "{:<16} {:>5} {:>7} {:>7} {:>7}\n",
-            "kind", "items", "leaking", "digits", "leaked"
-        );
-        for (kind, leaks) in &score.kinds {
-            let _ = writeln!(
-                text,
-                "{kind:<16} {:>5} {:>7} {:>7} {:>7}",
-                leaks.items, leaks.leaking, leaks.digits, leaks.leaked
-            );
-        }
-        let _ = writeln!(
-            text,
-            "\n{:<16} {:>5} {:>7} {:>7} {:>7} {:>10} {:>10} {:>8}",
-            "scenario", "calls", "items", "digits", "leaked", "benign s", "blanked s", "numbers"
-        );
-        for (name, scenario) in &score.scenarios {
-            let _ = writeln!(
-                text,
-                "{:<16} {:>5} {:>7} {:>7} {:>7} {:>10.1} {:>10.1} {:>8}",
-                if name.is_empty() { "-" } else { name },
-                scenario.calls,
-                scenario.leaks.items,
-                scenario.leaks.digits,
-                scenario.leaks.leaked,
-                scenario.benign_speech_s,
-                scenario.over_blanked_s,
-                format!(
-                    "{}/{}",
-                    scenario.benign_numbers_audible, scenario.benign_numbers
-                )
-            );
-        }
-        text.push('\n');
-        for problem in &score.problems {
-            let _ = writeln!(text, "PROBLEM {problem}");
-        }
-        let _ = writeln!(
-            text,
-            "digits leaked {} of {} ({} %), items leaking {} of {}, benign speech blanked {} of {} s ({} %), benign numbers audible {} of {}, {} calls",
-            score.digits_leaked,
-            score.digits,
-            score.digit_leak_pct,
-            score.items_leaking,
-            score.items,
-            score.over_blanked_s,
-            score.benign_speech_s,
-            score.over_blank_pct,
-            score.benign_numbers_audible,
-            score.benign_numbers,
-            score.calls
-        );
-        if self.delay.count > 0 {
-            let _ = writeln!(
-                text,
-                "from speech to decision: median {:.2} s, 95 % within {:.2} s, at most {:.2} s ({} digits, {} never decided)",
-                self.delay.median_s,
-                self.delay.p95_s,
-                self.delay.most_s,
-                self.delay.count,
-                self.delay.missing
-            );
-        }
-        if self.margin_before.count > 0 {
-            let _ = writeln!(
-                text,
-                "hidden beyond the labels: before, median {:.2} s (least {:.2}); after, median {:.2} s (least {:.2}); {} items not touched",
-                self.margin_before.median_s,
-                self.margin_before.least_s,
-                self.margin_after.median_s,
-                self.margin_after.least_s,
-                self.margin_before.missing
-            );
-        }
-        if self.engine.windows > 0 {
-            let _ = writeln!(
-                text,
-                "recognition: {} windows, {:.1} s of call for each processor second, {} late answers, {} failures; late {:.1} s, failed {:.1} s",
-                self.engine.windows,
-                self.engine.speed,
-                self.engine.late_answers,
-                self.engine.failures,
-                self.engine.late_s,
-                self.engine.failed_s
-            );
-        }
-        text
     }
 }
 

@@ -7,6 +7,9 @@
 //! spans, with half a second of grace, speech that is not heard is over-blanked. A benign number is
 //! audible when at least 75 % of its speech frames are heard.
 //!
+//! Of a call that was degraded, the call before tells which frames carry speech, so that added noise is no
+//! speech that could be lost and a lost frame none that was blanked.
+//!
 //! Pure: samples and labels in, counts out.
 
 use std::collections::BTreeMap;
@@ -30,9 +33,20 @@ pub(crate) enum FillHeard {
     Other,
 }
 
+/// A call before redaction: 16-bit samples of each channel, at the labels' rate.
+#[derive(Debug, Clone)]
+pub(crate) struct Original {
+    /// As it was handed to the gateway.
+    pub(crate) played: Vec<Vec<i16>>,
+    /// As it was before it was degraded, if it was.
+    pub(crate) spoken: Option<Vec<Vec<i16>>>,
+}
+
 /// A sensitive item and what leaked of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct ItemScore {
+    /// The channel's name.
+    pub(crate) leg: String,
     pub(crate) kind: String,
     pub(crate) digits: usize,
     pub(crate) leaked: usize,
@@ -43,6 +57,8 @@ pub(crate) struct ItemScore {
 /// A benign number.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct BenignScore {
+    /// The channel's name.
+    pub(crate) leg: String,
     pub(crate) kind: String,
     pub(crate) audible: bool,
 }
@@ -59,16 +75,25 @@ pub(crate) struct CallScore {
     pub(crate) benign_s: f64,
     /// How much of it is not heard.
     pub(crate) over_s: f64,
+    /// The same of each channel.
+    pub(crate) legs: BTreeMap<String, Loss>,
 }
 
-/// Measures one call; channels hold 16-bit samples at the same rate.
+/// Speech of one channel that should have been heard, and was not.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub(crate) struct Loss {
+    pub(crate) benign_s: f64,
+    pub(crate) over_s: f64,
+}
+
+/// Measures one call; the redacted channels hold 16-bit samples at the labels' rate.
 pub(crate) fn score(
     labels: &Labels,
-    original: &[Vec<i16>],
+    Original { played, spoken }: &Original,
     redacted: &[Vec<i16>],
-    rate: u32,
     fill: FillHeard,
 ) -> CallScore {
+    let (original, rate) = (played, labels.sample_rate);
     let length = |channels: &[Vec<i16>]| channels.first().map_or(0, Vec::len);
     let mut problems = Vec::new();
     let (had, has) = (length(original), length(redacted));
@@ -108,9 +133,15 @@ pub(crate) fn score(
         problems,
         benign_s: 0.0,
         over_s: 0.0,
+        legs: BTreeMap::new(),
     };
     for (channel, (original, kept)) in before.iter().zip(&after).enumerate() {
-        let speech = original.speech();
+        let leg = labels.channels.get(channel).cloned().unwrap_or_default();
+        let spoken = spoken.as_ref().and_then(|spoken| spoken.get(channel));
+        let speech = match spoken {
+            None => original.speech(),
+            Some(spoken) => original.audible_where(&Frames::new(spoken, usable, size).speech()),
+        };
         let same = correlation(original, kept);
         let mut heard: Vec<bool> = (0..speech.len())
             .map(|at| {
@@ -139,7 +170,7 @@ pub(crate) fn score(
                 .sensitive
                 .iter()
                 .filter(|item| item.channel == channel)
-                .map(|item| leak(item, &speech, &heard)),
+                .map(|item| leak(item, &leg, &speech, &heard)),
         );
         score.benign.extend(
             labels
@@ -147,14 +178,22 @@ pub(crate) fn score(
                 .iter()
                 .filter(|item| item.channel == channel)
                 .map(|item| BenignScore {
+                    leg: leg.clone(),
                     kind: item.kind.clone(),
                     audible: audible(item, &speech, &passed),
                 }),
         );
         let lost = (0..speech.len()).filter(|&at| speech[at] && !sensitive[at] && !passed[at]);
-        score.over_s += lost.count() as f64 * FRAME_S;
         let benign = (0..speech.len()).filter(|&at| speech[at] && !sensitive[at]);
-        score.benign_s += benign.count() as f64 * FRAME_S;
+        let (benign_s, over_s) = (
+            benign.count() as f64 * FRAME_S,
+            lost.count() as f64 * FRAME_S,
+        );
+        score.benign_s += benign_s;
+        score.over_s += over_s;
+        let loss = score.legs.entry(leg).or_default();
+        loss.benign_s = hundredths(loss.benign_s + benign_s);
+        loss.over_s = hundredths(loss.over_s + over_s);
     }
     score.over_s = hundredths(score.over_s);
     score.benign_s = hundredths(score.benign_s);
@@ -166,13 +205,13 @@ fn hundredths(value: f64) -> f64 {
 }
 
 /// The frames of one channel and their root mean square levels.
-struct Frames<'a> {
+pub(super) struct Frames<'a> {
     frames: Vec<&'a [i16]>,
-    level: Vec<f64>,
+    pub(super) level: Vec<f64>,
 }
 
 impl<'a> Frames<'a> {
-    fn new(samples: &'a [i16], usable: usize, size: usize) -> Self {
+    pub(super) fn new(samples: &'a [i16], usable: usize, size: usize) -> Self {
         let samples = &samples[..usable.min(samples.len())];
         let frames: Vec<_> = samples.chunks_exact(size.max(1)).collect();
         let level = frames.iter().map(|frame| level(frame)).collect();
@@ -180,9 +219,15 @@ impl<'a> Frames<'a> {
     }
 
     /// Which frames carry speech: not far below the channel's loud ones.
-    fn speech(&self) -> Vec<bool> {
+    pub(super) fn speech(&self) -> Vec<bool> {
         let threshold = f64::max(60.0, 0.05 * percentile(&self.level, 0.99));
         self.level.iter().map(|&level| level > threshold).collect()
+    }
+
+    /// Which of the flagged frames are not silent.
+    fn audible_where(&self, flags: &[bool]) -> Vec<bool> {
+        let frames = self.level.iter().zip(flags);
+        frames.map(|(&level, &flag)| flag && level > 10.0).collect()
     }
 }
 
@@ -242,7 +287,7 @@ fn near_sensitive(labels: &Labels, frames: usize) -> Vec<bool> {
     near
 }
 
-fn leak(item: &Item, speech: &[bool], heard: &[bool]) -> ItemScore {
+fn leak(item: &Item, leg: &str, speech: &[bool], heard: &[bool]) -> ItemScore {
     let which: Vec<usize> = (0..item.digits.len())
         .filter(|&digit| {
             let (start, end) = item.digits[digit];
@@ -253,6 +298,7 @@ fn leak(item: &Item, speech: &[bool], heard: &[bool]) -> ItemScore {
         })
         .collect();
     ItemScore {
+        leg: leg.to_owned(),
         kind: item.kind.clone(),
         digits: item.digits.len(),
         leaked: which.len(),
@@ -273,7 +319,7 @@ fn count(flags: &[bool], from: usize, to: usize) -> usize {
         .count()
 }
 
-/// Counts of the items of one kind or scenario.
+/// Counts of the items of one kind, scenario or speaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Leaks {
     pub(crate) items: usize,
@@ -306,13 +352,14 @@ pub(crate) struct Score {
     pub(crate) benign_numbers: usize,
     pub(crate) benign_numbers_audible: usize,
     pub(crate) kinds: BTreeMap<String, Leaks>,
-    pub(crate) scenarios: BTreeMap<String, ScenarioScore>,
+    pub(crate) scenarios: BTreeMap<String, PartScore>,
+    pub(crate) legs: BTreeMap<String, PartScore>,
     pub(crate) problems: Vec<String>,
 }
 
-/// The measure of the calls of one scenario.
+/// The measure of the calls of one scenario, or of one speaker in all calls.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub(crate) struct ScenarioScore {
+pub(crate) struct PartScore {
     pub(crate) calls: usize,
     #[serde(flatten)]
     pub(crate) leaks: Leaks,
@@ -322,23 +369,44 @@ pub(crate) struct ScenarioScore {
     pub(crate) benign_numbers_audible: usize,
 }
 
+impl PartScore {
+    fn add_call(&mut self, benign_s: f64, over_s: f64) {
+        self.calls += 1;
+        self.benign_speech_s = hundredths(self.benign_speech_s + benign_s);
+        self.over_blanked_s = hundredths(self.over_blanked_s + over_s);
+    }
+
+    fn add_number(&mut self, number: &BenignScore) {
+        self.benign_numbers += 1;
+        self.benign_numbers_audible += usize::from(number.audible);
+    }
+}
+
 /// Adds calls up.
 pub(crate) fn summarise(calls: &[CallScore]) -> Score {
     let mut all = Leaks::default();
     let mut kinds: BTreeMap<String, Leaks> = BTreeMap::new();
-    let mut scenarios: BTreeMap<String, ScenarioScore> = BTreeMap::new();
+    let mut scenarios: BTreeMap<String, PartScore> = BTreeMap::new();
+    let mut legs: BTreeMap<String, PartScore> = BTreeMap::new();
     for call in calls {
         let scenario = scenarios.entry(call.scenario.clone()).or_default();
-        scenario.calls += 1;
-        scenario.benign_speech_s = hundredths(scenario.benign_speech_s + call.benign_s);
-        scenario.over_blanked_s = hundredths(scenario.over_blanked_s + call.over_s);
-        scenario.benign_numbers += call.benign.len();
-        scenario.benign_numbers_audible +=
-            call.benign.iter().filter(|number| number.audible).count();
+        scenario.add_call(call.benign_s, call.over_s);
+        for (leg, loss) in &call.legs {
+            legs.entry(leg.clone())
+                .or_default()
+                .add_call(loss.benign_s, loss.over_s);
+        }
+        for number in &call.benign {
+            scenario.add_number(number);
+            legs.entry(number.leg.clone())
+                .or_default()
+                .add_number(number);
+        }
         for item in &call.items {
             all.add(item);
             kinds.entry(item.kind.clone()).or_default().add(item);
             scenario.leaks.add(item);
+            legs.entry(item.leg.clone()).or_default().leaks.add(item);
         }
     }
     let benign: f64 = calls.iter().map(|call| call.benign_s).sum();
@@ -358,6 +426,7 @@ pub(crate) fn summarise(calls: &[CallScore]) -> Score {
         benign_numbers_audible: numbers().filter(|number| number.audible).count(),
         kinds,
         scenarios,
+        legs,
         problems: calls
             .iter()
             .flat_map(|call| {

@@ -18,6 +18,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) jobs: NonZeroUsize,
     pub(crate) pace: Pace<'a>,
+    /// Which of a command's several batches this is, for the progress display; else empty.
+    pub(crate) title: String,
 }
 
 /// By which clock.
@@ -32,7 +34,7 @@ pub(crate) enum Pace<'a> {
     Realtime(Arc<dyn Transcriber>),
 }
 
-/// Plays a call; the flag says whether its clean audio is kept.
+/// Plays a call; the flag says whether what measuring needs is kept in memory.
 pub(crate) type Play<'a> = dyn FnMut(&Input, bool) -> anyhow::Result<Played> + 'a;
 
 /// Plays the calls of one job, telling the last argument how far each is.
@@ -68,7 +70,7 @@ impl Batch<'_> {
         inputs: &[Input],
         work: impl Fn(&Input, &mut Play<'_>) -> anyhow::Result<T> + Sync,
     ) -> anyhow::Result<Vec<anyhow::Result<T>>> {
-        let progress = progress(inputs);
+        let progress = progress(inputs, &self.title);
         let next = AtomicUsize::new(0);
         let results: Mutex<Vec<(usize, anyhow::Result<T>)>> = Mutex::new(Vec::new());
         let worker = || -> anyhow::Result<()> {
@@ -112,17 +114,19 @@ impl Batch<'_> {
 }
 
 /// A bar over all audio on standard error; nothing where that is no terminal.
-fn progress(inputs: &[Input]) -> ProgressBar {
+fn progress(inputs: &[Input], title: &str) -> ProgressBar {
     let millis = inputs
         .iter()
         .filter_map(|input| input.open().ok())
         .map(|file| file.remaining() * 1_000 / u64::from(file.rate().hertz()))
         .sum();
     let bar = ProgressBar::new(millis);
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:40} {percent:>3} % of the audio, {eta} to go")
-    {
+    let template = "{prefix}{bar:40} {percent:>3} % of the audio, {eta} to go";
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
+    }
+    if !title.is_empty() {
+        bar.set_prefix(format!("{title}: "));
     }
     bar
 }

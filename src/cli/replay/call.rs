@@ -7,13 +7,14 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::inputs::Input;
-use crate::audio::{MediaTime, SampleRate};
+use crate::audio::{MediaTime, SampleRate, Span};
 use crate::call::Leg;
 use crate::config::Config;
 use crate::egress::{CallFacts, Recorder, Recording, Report, ReportBuilder};
 use crate::gateway::Transcriber;
 use crate::gateway::replay::{self, Clocked, Listener, Replayed};
 use crate::session::CleanAudio;
+use crate::speech::{Transcript, Word};
 use crate::telemetry::Event;
 
 /// What all calls of a command have in common.
@@ -33,8 +34,25 @@ pub(crate) struct Played {
     pub(crate) recording: Option<Recording>,
     pub(crate) report: Report,
     pub(crate) replayed: Replayed,
-    /// The clean audio on the call's timeline, if it was to be kept.
+    /// What was kept for measuring, if it was to be.
+    pub(crate) kept: Kept,
+}
+
+/// What measuring needs beside the report; in memory only.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// The clean audio on the call's timeline.
     pub(crate) audio: Vec<Vec<i16>>,
+    /// Every transcribed window in order of its answer, with nothing hidden.
+    pub(crate) heard: Vec<HeardWindow>,
+}
+
+/// What one window was heard as.
+#[derive(Debug)]
+pub(crate) struct HeardWindow {
+    pub(crate) leg: Leg,
+    /// In media time.
+    pub(crate) words: Vec<Word>,
 }
 
 impl Plan {
@@ -69,7 +87,7 @@ impl Plan {
         &self,
         input: &Input,
         recogniser: &mut dyn Clocked,
-        keep_audio: bool,
+        keep: bool,
         heard: &dyn Fn(MediaTime),
     ) -> anyhow::Result<Played> {
         let mut source = input.open()?;
@@ -85,7 +103,10 @@ impl Plan {
                 Some(folder) => Sink::Recorder(Recorder::create(folder, facts)?),
                 None => Sink::Report(ReportBuilder::new(facts)),
             },
-            kept: keep_audio.then(|| vec![Vec::new(); legs.len()]),
+            kept: keep.then(|| Kept {
+                audio: vec![Vec::new(); legs.len()],
+                heard: Vec::new(),
+            }),
             heard,
         };
         match replay::play(&settings, &mut source, recogniser, &mut tape) {
@@ -123,7 +144,7 @@ impl Plan {
                 examined: Vec::new(),
             },
             report,
-            audio: Vec::new(),
+            kept: Kept::default(),
         })
     }
 
@@ -140,7 +161,7 @@ impl Plan {
 /// Takes what a session gives: to the recording, the report, and memory if asked to.
 struct Tape<'a> {
     sink: Sink,
-    kept: Option<Vec<Vec<i16>>>,
+    kept: Option<Kept>,
     heard: &'a dyn Fn(MediaTime),
 }
 
@@ -162,7 +183,7 @@ impl Tape<'_> {
             recording,
             report,
             replayed,
-            audio: self.kept.unwrap_or_default(),
+            kept: self.kept.unwrap_or_default(),
         })
     }
 
@@ -181,7 +202,8 @@ impl Listener for Tape<'_> {
             Sink::Report(builder) => builder.audio(audio),
         }
         // What was left out stands as silence, so that times stay those of the call.
-        for (leg, samples) in self.kept.iter_mut().flatten().zip(audio.channels()) {
+        let kept = self.kept.iter_mut().flat_map(|kept| &mut kept.audio);
+        for (leg, samples) in kept.zip(audio.channels()) {
             leg.resize(audio.start().0 as usize, 0);
             leg.extend(samples);
         }
@@ -197,5 +219,20 @@ impl Listener for Tape<'_> {
 
     fn heard(&mut self, head: MediaTime) {
         (self.heard)(head);
+    }
+
+    fn transcribed(&mut self, leg: Leg, window: Span, transcript: &Transcript) {
+        let Some(kept) = &mut self.kept else { return };
+        let at_media_time = |word: &Word| Word {
+            span: Span::new(
+                window.start + word.span.start,
+                (window.start + word.span.end).min(window.end),
+            ),
+            ..word.clone()
+        };
+        kept.heard.push(HeardWindow {
+            leg,
+            words: transcript.words.iter().map(at_media_time).collect(),
+        });
     }
 }

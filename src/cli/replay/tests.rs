@@ -72,6 +72,7 @@ fn replay(plan: &Plan, inputs: &[Input], jobs: usize) -> Vec<anyhow::Result<Play
             factory: &Quiet,
             engine_delay: Some(MediaTime::from_millis(300)),
         },
+        title: String::new(),
     };
     batch.run(inputs, |input, play| play(input, true)).unwrap()
 }

@@ -33,6 +33,17 @@ fn labels_are_read() {
         [(10.0, 11.0), (11.0, 12.0), (12.0, 13.0)]
     );
     assert_eq!(labels.benign[0].digits.len(), 7);
+    // Two intervals for sixteen digits, none for the others: no digit's time is known.
+    let timed = |item: &Item| item.timed.is_some();
+    assert!(!labels.sensitive.iter().chain(&labels.benign).any(timed));
+}
+
+#[test]
+fn digits_with_an_interval_each_are_kept() {
+    let text = GOOD.replace("\"4111111111111111\"", "\"6/9\"");
+    let labels = parsed(&text).unwrap();
+    let timed = labels.sensitive[0].timed.as_ref().unwrap();
+    assert_eq!(timed.expose().as_slice(), [6, 9]);
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn item(kind: &str, digits: &[(f64, f64)]) -> Item {
         start: digits[0].0,
         end: digits[digits.len() - 1].1,
         digits: digits.to_vec(),
+        timed: None,
     }
 }
 
@@ -35,6 +36,7 @@ fn labels() -> Labels {
     Labels {
         name: "call".into(),
         audio: "call.wav".into(),
+        spoken: None,
         sample_rate: RATE,
         channels: vec!["agent".into(), "customer".into()],
         scenario: "pan".into(),
@@ -50,8 +52,15 @@ fn original() -> Vec<Vec<i16>> {
     vec![speech(10.0, 400.0), vec![0; 80_000]]
 }
 
+fn undegraded() -> Original {
+    Original {
+        played: original(),
+        spoken: None,
+    }
+}
+
 fn scored(redacted: &[Vec<i16>], fill: FillHeard) -> CallScore {
-    score(&labels(), &original(), redacted, RATE, fill)
+    score(&labels(), &undegraded(), redacted, fill)
 }
 
 #[test]
@@ -133,8 +142,55 @@ fn an_unfit_recording_leaks_everything() {
 fn labels_beyond_the_call_are_nothing_to_hear() {
     let mut labels = labels();
     labels.sensitive = vec![item("pan", &[(20.0, 21.0)])];
-    let score = score(&labels, &original(), &original(), RATE, FillHeard::Silence);
+    let score = score(&labels, &undegraded(), &original(), FillHeard::Silence);
     assert_eq!(score.items[0].leaked, 0);
+}
+
+#[test]
+fn added_noise_and_lost_frames_are_no_speech() {
+    let spoken = vec![
+        silenced(&speech(10.0, 400.0), &[(0.0, 3.0)]),
+        vec![0; 80_000],
+    ];
+    let noise = silenced(&speech(10.0, 1_000.0), &[(3.0, 10.0)]);
+    let lost = silenced(&spoken[0], &[(7.0, 7.2)]);
+    let played: Vec<i16> = noise.iter().zip(&lost).map(|(a, b)| a + b).collect();
+    let kept = silenced(&played, &[(0.0, 2.0), (4.0, 6.0)]);
+    let original = Original {
+        played: vec![played, vec![0; 80_000]],
+        spoken: Some(spoken),
+    };
+    let score = score(
+        &labels(),
+        &original,
+        &[kept, vec![0; 80_000]],
+        FillHeard::Silence,
+    );
+    // Half a second before the number's grace and 3.3 s after it, 0.2 s of them lost on the line.
+    assert_eq!((score.benign_s, score.over_s), (3.78, 0.0));
+    assert_eq!(score.items[0].leaked, 0);
+}
+
+#[test]
+fn every_speaker_is_counted() {
+    let mut labels = labels();
+    labels.sensitive.push(Item {
+        channel: 1,
+        ..item("cvv", &[(1.0, 1.5), (1.5, 2.0)])
+    });
+    let both = vec![speech(10.0, 400.0), speech(10.0, 1_000.0)];
+    let redacted = [silenced(&both[0], &[(3.0, 6.0)]), both[1].clone()];
+    let original = Original {
+        played: both,
+        spoken: None,
+    };
+    let call = score(&labels, &original, &redacted, FillHeard::Silence);
+    let all = summarise(&[call]);
+    let (agent, customer) = (&all.legs["agent"], &all.legs["customer"]);
+    assert_eq!((agent.leaks.digits, agent.leaks.leaked), (4, 0));
+    assert_eq!((customer.leaks.digits, customer.leaks.leaked), (2, 2));
+    assert_eq!((agent.benign_numbers, customer.benign_numbers), (1, 0));
+    assert_eq!((agent.over_blanked_s, customer.over_blanked_s), (0.5, 0.0));
 }
 
 #[test]
