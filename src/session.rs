@@ -305,10 +305,6 @@ impl Session {
         let id = WindowId(self.next_window);
         self.next_window += 1;
         let name = self.legs[leg].leg;
-        let expects_digits = self
-            .plan
-            .iter()
-            .any(|hide| hide.leg == name && hide.span.overlaps(listened));
         self.waiting.insert(
             id,
             Waiting {
@@ -323,7 +319,6 @@ impl Session {
             span: listened,
             samples,
             deadline: decides.start - MARGIN + self.settings.hold,
-            expects_digits,
         }));
     }
 

@@ -56,6 +56,4 @@ pub struct Window {
     pub samples: Sensitive<Vec<f32>>,
     /// Media time by which the answer is needed.
     pub deadline: MediaTime,
-    /// Whether digits are expected, so that a worker may spend more on it.
-    pub expects_digits: bool,
 }

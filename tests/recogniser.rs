@@ -57,7 +57,6 @@ fn window(id: u64, samples: Vec<f32>) -> Window {
         span: Span::new(MediaTime::ZERO, length),
         samples: Sensitive::new(samples),
         deadline: MediaTime::MAX,
-        expects_digits: true,
     }
 }
 

@@ -261,7 +261,6 @@ fn timed_window() -> Window {
         span: Span::new(MediaTime::ZERO, length),
         samples: Sensitive::new(samples.collect()),
         deadline: MediaTime::MAX,
-        expects_digits: false,
     }
 }
 

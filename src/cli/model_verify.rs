@@ -235,7 +235,6 @@ fn window(sound: &[f32], start: f64, end: f64) -> Window {
         span: Span::new(MediaTime::from_seconds(start), MediaTime::from_seconds(end)),
         samples: Sensitive::new(sound[index(start)..index(end)].to_vec()),
         deadline: MediaTime::MAX,
-        expects_digits: true,
     }
 }
 

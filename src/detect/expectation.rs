@@ -326,6 +326,7 @@ fn answering_item(
             }
             let limit = match (question.tentative, progress.begun) {
                 (true, false) => 5,
+                (true, true) if completeness == Completeness::Open => 6,
                 (true, true) => 2,
                 (false, false) => TALK_BEFORE,
                 (false, true) if completeness == Completeness::Enough => 4,

@@ -14,7 +14,7 @@ use crate::policy::{CustomKind, LastFour, Policy};
 
 use super::Kind;
 use super::conversation::{Conversation, Track};
-use super::kinds::{BENIGN, Benign, DETECTORS, Detector, PHRASES, detector};
+use super::kinds::{Answer, BENIGN, Benign, DETECTORS, Detector, PHRASES, detector};
 use super::talk::PHRASE_NUMBERS;
 use super::token::Sense;
 use super::wording::phrases;
@@ -394,7 +394,9 @@ fn understand<'p>(
     } else if track.leg == Leg::Customer {
         if CUSTOMER_ASKS.is_match(track.text_of(start..words.end)) {
             Role::Asked
-        } else if COPULA.find(following).is_some_and(|hit| hit.start() < 12) {
+        } else if COPULA.find(following).is_some_and(|hit| hit.start() < 12)
+            || announces_own(track, &words, topic)
+        {
             Role::Announced
         } else {
             Role::Named
@@ -436,6 +438,14 @@ fn understand<'p>(
             .get(start)
             .map_or(MediaTime::ZERO, |word| word.span.start),
     }
+}
+
+/// "my social ...": what follows may be the number, whatever became of the word between.
+fn announces_own(track: &Track<'_>, words: &Range<usize>, topic: Topic<'_>) -> bool {
+    let is_number =
+        matches!(topic, Topic::Sensitive(row) if row.answer == Answer::Digits && row.longest > 4);
+    let own = track.text_of(words.start.saturating_sub(1)..words.end);
+    is_number && own.split(' ').take(2).any(|word| word == "my")
 }
 
 fn direct_question(before: &str) -> bool {

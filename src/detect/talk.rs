@@ -74,7 +74,7 @@ static READ_BACK: LazyLock<Regex> = LazyLock::new(|| {
 });
 static WILL_REPEAT: LazyLock<Regex> = LazyLock::new(|| {
     phrases(&[
-        r"(?:ill|i will|let me|im going to|i am going to|im gonna|shall i|may i|allow me to) (?:just |quickly )*(?:repeat|read|say|run|go over) (?:that|it|this|them|those|through|the number|your number|the digits|back)",
+        r"(?:ill|i will|let me|im going to|i am going to|im gonna|shall i|may i|allow me to) (?:just |quickly )*(?:repeat|read) (?:that|it|this|them|those|through|the number|your number|the digits|back)",
         r"(?:read|repeat)(?:ing)? (?:it|that|this|those|the number|the digits|your number)(?: \w+)? ?(?:back|for you|to you)",
     ])
 });

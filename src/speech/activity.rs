@@ -121,7 +121,8 @@ impl NoiseFloor {
     /// Takes a frame's level; how many times the noise the recent level is, infinite without noise.
     fn ratio(&mut self, level: f32) -> f32 {
         self.recent[(self.next % SMOOTHED as u64) as usize] = level;
-        let smooth = self.recent.iter().sum::<f32>() / SMOOTHED as f32;
+        let known = (self.next + 1).min(SMOOTHED as u64);
+        let smooth = self.recent.iter().sum::<f32>() / known as f32;
         let stretch = (self.next / STRETCH % STRETCHES as u64) as usize;
         self.quietest[stretch] = if self.next.is_multiple_of(STRETCH) {
             smooth

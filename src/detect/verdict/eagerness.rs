@@ -4,6 +4,8 @@ use crate::audio::MediaTime;
 use crate::detect::run::{self, Run};
 use crate::policy::Profile;
 
+use super::telephone_shape;
+
 /// Digits from which on a run is waited for long.
 const LONG_RUN: usize = 8;
 
@@ -21,7 +23,7 @@ impl Eagerness {
     /// Who has dictated so many digits that only a card, or a number nobody asked for, has as many is
     /// waited for as long as a run may pause: its first digits must not leave meanwhile.
     pub(super) fn patience_with(&self, run: &Run) -> MediaTime {
-        if run.count() >= LONG_RUN {
+        if run.count() >= LONG_RUN && !telephone_shape(run, Profile::Balanced) {
             self.patience.max(run::LONGEST_PAUSE)
         } else {
             self.patience

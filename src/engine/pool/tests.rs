@@ -113,7 +113,6 @@ impl Scene {
                 span: Span::new(MediaTime::ZERO, MediaTime::ZERO),
                 samples: Sensitive::new(vec![f32::from(act as u8)]),
                 deadline: MediaTime::MAX,
-                expects_digits: false,
             },
             deadline,
             reply: Box::new(move |window, outcome| {
@@ -287,7 +286,6 @@ fn a_reply_that_panics_stops_nobody() {
             span: Span::new(MediaTime::ZERO, MediaTime::ZERO),
             samples: Sensitive::new(vec![0.0]),
             deadline: MediaTime::MAX,
-            expects_digits: false,
         },
         deadline: Instant::now() + PATIENCE,
         reply: Box::new(|_, _| std::panic::resume_unwind(Box::new("told to"))),
@@ -320,7 +318,6 @@ fn without_a_recogniser_jobs_fail_but_are_answered() {
             span: Span::new(MediaTime::ZERO, MediaTime::ZERO),
             samples: Sensitive::new(Vec::new()),
             deadline: MediaTime::MAX,
-            expects_digits: false,
         },
         deadline: Instant::now() + PATIENCE,
         reply: Box::new(move |id, outcome| sender.send((id, outcome.err())).unwrap()),

@@ -31,7 +31,6 @@ fn window(id: u64, takes: f64, deadline: f64) -> Window {
         span: Span::new(MediaTime::ZERO, seconds(1.0)),
         samples: Sensitive::new(vec![0.0; (takes * 10_000.0) as usize]),
         deadline: seconds(deadline),
-        expects_digits: false,
     }
 }
 
