@@ -208,11 +208,9 @@ impl<'a> Conversation<'a> {
         let mut tracks = Vec::new();
         let mut items = Vec::with_capacity(words.len());
         for leg in [Leg::Agent, Leg::Customer, Leg::Mixed] {
-            let own: Vec<Heard<'a>> = words
-                .iter()
-                .filter(|word| word.leg == leg)
-                .copied()
-                .collect();
+            let spoken = || words.iter().filter(|word| word.leg == leg).copied();
+            let mut own: Vec<Heard<'a>> = Vec::with_capacity(spoken().count());
+            own.extend(spoken());
             if own.is_empty() {
                 continue;
             }

@@ -106,9 +106,7 @@ pub(super) fn act(sentence: &str) -> Act {
     // What is left after the polite words are taken out.
     let received = RECEIVE.is_in(&sentence);
     let rest = RECEIVE.blank(sentence.plain());
-    let rest = ENCOURAGE.blank(&rest);
-    let left = rest.split_whitespace().count();
-    if left == 0 {
+    if ENCOURAGE.covers(&rest) {
         return if received {
             Act::Receive
         } else {
@@ -121,7 +119,7 @@ pub(super) fn act(sentence: &str) -> Act {
     if READ_BACK.is_in(&sentence) {
         return Act::ReadBack;
     }
-    if received && left <= 3 {
+    if received && ENCOURAGE.blank(&rest).split_whitespace().count() <= 3 {
         Act::Receive
     } else {
         Act::Talk

@@ -168,6 +168,22 @@ impl Phrases {
         }
     }
 
+    /// Whether plain text consists of English hits alone.
+    pub(in crate::detect) fn covers(&self, plain: &str) -> bool {
+        let mut end = 0;
+        for hit in self
+            .english
+            .iter()
+            .flat_map(|english| english.find_iter(plain))
+        {
+            if !plain[end..hit.start()].trim().is_empty() {
+                return false;
+            }
+            end = hit.end();
+        }
+        plain[end..].trim().is_empty()
+    }
+
     /// Plain text with a space in place of every English hit.
     pub(in crate::detect) fn blank<'a>(&self, plain: &'a str) -> Cow<'a, str> {
         match &self.english {
