@@ -7,7 +7,7 @@ FLAGS = --release --locked
 HUSHGATE = target/release/hushgate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance install-tools build model samples fmt lint clean
+.PHONY: help demo test acceptance bench fuzz install-tools build model samples fmt lint clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,23 @@ test: model ## Run every test, with the real speech model
 
 acceptance: model ## Run the long checks: load, overload, kill (minutes; wants the machine for itself)
 	$(CARGO) test $(FLAGS) --test acceptance -- --test-threads 1 --nocapture
+
+bench: install-tools ## Measure the speed of the detector on text and on a live call
+	$(CARGO) bench --profile release --locked --bench detect
+
+FUZZ_SECONDS ?= 60
+FUZZ = $(CARGO) +nightly fuzz
+
+fuzz: install-tools ## Fuzz each reader of foreign input for FUZZ_SECONDS (wants nightly Rust and cargo-fuzz)
+	@$(FUZZ) --version >/dev/null 2>&1 || { \
+	  echo "make fuzz: nightly Rust or cargo-fuzz is missing; get them with" >&2; \
+	  echo "  rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2; \
+	  echo "(make test runs the same targets on damaged seeds without them)" >&2; exit 1; }
+	@for reader in detect wav twilio policy ggml; do \
+	  mkdir -p target/fuzz/corpus/$$reader && \
+	  $(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz $$reader target/fuzz/corpus/$$reader -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; \
+	done
 
 install-tools: ## Install the compilers and libraries that are missing
 	@.ci/install

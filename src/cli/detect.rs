@@ -1,21 +1,26 @@
 //! `hushgate detect`.
 
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
+use zeroize::Zeroizing;
 
-use crate::detect::text::find_in_text;
+use crate::detect::text::{TextFinding, TextSearch};
 use crate::policy::{Policy, Profile};
+
+/// Bytes read at once.
+const PIECE: usize = 64 * 1024;
 
 /// Finds sensitive data in the text of a conversation.
 ///
 /// Reads lines such as `agent: ...` and `customer: ...` and prints one JSON object a line for each
 /// sensitive stretch: line, start and end as UTF-8 byte offsets in the whole input, leg, kind, rule,
 /// reason and confidence. Values are never printed. A line without a speaker belongs to leg `mixed`.
+/// Text of any length is read piece by piece; findings follow the text by at most some 25,000 words.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   printf 'agent: what is the security code?\\ncustomer: one two three\\n' | hushgate detect
@@ -43,23 +48,68 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         _ => ("standard input".into(), Box::new(std::io::stdin().lock())),
     };
-    let mut bytes = zeroize::Zeroizing::new(Vec::new());
-    source
-        .read_to_end(&mut bytes)
-        .with_context(|| format!("{name}: cannot be read"))?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        anyhow::anyhow!(
-            "{name}: expected UTF-8 text; byte {} is not",
-            error.valid_up_to()
-        )
-    })?;
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for finding in find_in_text(text, &policy) {
-        serde_json::to_writer(&mut out, &finding)?;
-        out.write_all(b"\n")?;
-    }
-    out.flush()?;
+    search(&mut source, &name, &policy, &mut out)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Searches a text as it is read; of a long one only a part is held.
+fn search(
+    source: &mut impl Read,
+    name: &str,
+    policy: &Policy,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    let mut print = |findings: Vec<TextFinding>| -> anyhow::Result<()> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        for finding in findings {
+            serde_json::to_writer(&mut *out, &finding)?;
+            out.write_all(b"\n")?;
+        }
+        Ok(out.flush()?)
+    };
+    let mut search = TextSearch::new(policy);
+    let mut buffer = Zeroizing::new(vec![0; PIECE]);
+    // What is in the buffer, and what was searched before it, in bytes and line feeds.
+    let (mut held, mut offset, mut lines) = (0, 0, 0);
+    loop {
+        let read = match source.read(&mut buffer[held..]) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.with_context(|| format!("{name}: cannot be read"))?,
+        };
+        held += read;
+        let (text, bad) = utf8_part(&buffer[..held]);
+        let valid = text.len();
+        print(search.push(text))?;
+        lines += text.matches('\n').count();
+        offset += valid;
+        // A character may be cut at the end of what was read so far.
+        if bad || (read == 0 && valid < held) {
+            bail!(
+                "{name}: line {}: byte {offset} is not UTF-8; convert the text to UTF-8 first",
+                lines + 1
+            );
+        }
+        buffer.copy_within(valid..held, 0);
+        held -= valid;
+        if read == 0 {
+            break;
+        }
+    }
+    print(search.finish())
+}
+
+/// The text that some bytes begin with, and whether what follows it can be no text, whatever comes next.
+fn utf8_part(bytes: &[u8]) -> (&str, bool) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (text, false),
+        Err(error) => (
+            std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+            error.error_len().is_some(),
+        ),
+    }
 }
 
 fn policy(arguments: &Arguments) -> anyhow::Result<Policy> {
@@ -76,3 +126,6 @@ fn policy(arguments: &Arguments) -> anyhow::Result<Policy> {
         None => policy,
     })
 }
+
+#[cfg(test)]
+mod tests;

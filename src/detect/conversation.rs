@@ -2,11 +2,13 @@
 //!
 //! Knows order and time. Does not know what is sensitive.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 
+use super::talk::{self, Act};
 use super::token::{Form, Sense};
 use super::{numbers, wording};
 
@@ -57,13 +59,15 @@ pub(super) struct Track<'a> {
     /// Its words in order of time.
     pub(super) words: Vec<Heard<'a>>,
     /// The words normalised, separated by spaces, turns by line feeds.
-    pub(super) text: String,
+    pub(super) text: wording::Text<'static>,
     /// Where each word begins in `text`.
     starts: Vec<usize>,
     /// Ranges of words.
     pub(super) sentences: Vec<Range<usize>>,
     /// For each word the sentence it is in.
     sentence_of: Vec<usize>,
+    /// What each sentence does, once it was asked.
+    acts: Vec<OnceCell<Act>>,
 }
 
 /// The conversation of all legs.
@@ -76,7 +80,9 @@ pub(super) struct Conversation<'a> {
 
 impl<'a> Track<'a> {
     fn new(leg: Leg, words: Vec<Heard<'a>>) -> Self {
-        let mut text = String::with_capacity(words.len() * 6);
+        // Large enough for nearly every text: one that grows leaves a copy behind.
+        let length = words.iter().map(|word| word.text.len() + 2).sum();
+        let mut text = String::with_capacity(length);
         let mut starts = Vec::with_capacity(words.len());
         let mut sentences: Vec<Range<usize>> = Vec::new();
         let mut sentence_of = Vec::with_capacity(words.len());
@@ -106,7 +112,8 @@ impl<'a> Track<'a> {
         Self {
             leg,
             words,
-            text,
+            acts: vec![OnceCell::new(); sentences.len()],
+            text: wording::Text::new(text),
             starts,
             sentences,
             sentence_of,
@@ -115,18 +122,10 @@ impl<'a> Track<'a> {
 
     /// The normalised text of some words.
     pub(super) fn text_of(&self, words: Range<usize>) -> &str {
-        let start = self
-            .starts
-            .get(words.start)
-            .copied()
-            .unwrap_or(self.text.len());
-        let end = self
-            .starts
-            .get(words.end)
-            .copied()
-            .unwrap_or(self.text.len());
-        self.text
-            .get(start..end.max(start))
+        let text = self.text.as_str();
+        let start_of = |word: usize| self.starts.get(word).copied().unwrap_or(text.len());
+        let start = start_of(words.start);
+        text.get(start..start_of(words.end).max(start))
             .unwrap_or_default()
             .trim()
     }
@@ -162,6 +161,15 @@ impl<'a> Track<'a> {
             .and_then(|sentence| self.sentences.get(*sentence))
             .cloned()
             .unwrap_or(word..word + 1)
+    }
+
+    /// What the sentence that begins with this word does; `None` if none begins with it.
+    pub(super) fn act_from(&self, word: usize) -> Option<Act> {
+        let index = *self.sentence_of.get(word)?;
+        let sentence = self.sentences.get(index)?;
+        let act = self.acts.get(index)?;
+        (sentence.start == word)
+            .then(|| *act.get_or_init(|| talk::act(self.text_of(sentence.clone()))))
     }
 
     /// Whether the turn ends at this word, as far as was heard.
@@ -200,11 +208,9 @@ impl<'a> Conversation<'a> {
         let mut tracks = Vec::new();
         let mut items = Vec::with_capacity(words.len());
         for leg in [Leg::Agent, Leg::Customer, Leg::Mixed] {
-            let own: Vec<Heard<'a>> = words
-                .iter()
-                .filter(|word| word.leg == leg)
-                .copied()
-                .collect();
+            let spoken = || words.iter().filter(|word| word.leg == leg).copied();
+            let mut own: Vec<Heard<'a>> = Vec::with_capacity(spoken().count());
+            own.extend(spoken());
             if own.is_empty() {
                 continue;
             }

@@ -14,7 +14,7 @@ use crate::policy::{Policy, Profile};
 use super::conversation::{Conversation, Item};
 use super::kinds::{Answer, Detector, detector};
 use super::question::{Mention, Topic};
-use super::talk::{self, Act};
+use super::talk::Act;
 use super::token::{Form, Sense};
 use super::{Finding, Kind, evidence};
 
@@ -312,17 +312,13 @@ fn answering_item(
             if completeness >= Completeness::Full {
                 return Step::Complete;
             }
-            let track = &conversation.tracks[item.track];
-            let sentence = track.sentence(item.words.start);
-            if sentence.start == item.words.start {
-                match talk::act(track.text_of(sentence)) {
-                    Act::Stall => {
-                        progress.deadline = progress.deadline.max(item.span.end + wait).min(latest)
-                    }
-                    Act::Refuse if !question.tentative && progress.begun => return Step::MovedOn,
-                    Act::Refuse => progress.refused = true,
-                    _ => {}
+            match conversation.tracks[item.track].act_from(item.words.start) {
+                Some(Act::Stall) => {
+                    progress.deadline = progress.deadline.max(item.span.end + wait).min(latest)
                 }
+                Some(Act::Refuse) if !question.tentative && progress.begun => return Step::MovedOn,
+                Some(Act::Refuse) => progress.refused = true,
+                _ => {}
             }
             let limit = match (question.tentative, progress.begun) {
                 (true, false) => 5,
@@ -352,15 +348,12 @@ fn asking_item(
 ) -> Option<MediaTime> {
     let track = &conversation.tracks[item.track];
     let sentence = track.sentence(item.words.start);
-    if sentence.start != item.words.start {
-        return None;
-    }
+    let act = track.act_from(item.words.start)?;
     let part = question.parts.get(progress.part)?;
     let completeness = progress.completeness(part);
     let more_parts = question.parts.len() > progress.part + 1;
-    let text = track.text_of(sentence.clone());
     let answered = progress.begun || progress.spoken > 0;
-    match talk::act(text) {
+    match act {
         Act::Stall | Act::Prompt => {
             if completeness == Completeness::Full && !more_parts {
                 return Some(item.span.start);

@@ -11,9 +11,8 @@ mod secret;
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
-use super::{Kind, wording};
+use super::Kind;
+use super::wording::Phrases;
 
 pub(super) use benign::{BENIGN, Benign};
 
@@ -81,28 +80,12 @@ pub(super) fn detector(kind: &Kind) -> Option<&'static Detector> {
 }
 
 /// The phrases of every row, compiled; as long as [`DETECTORS`].
-pub(super) static PHRASES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+pub(super) static PHRASES: LazyLock<Vec<Phrases>> = LazyLock::new(|| {
     DETECTORS
         .iter()
-        .map(|detector| compile(detector.wording, detector.joined_wording))
+        .map(|detector| Phrases::with_joined(detector.wording, detector.joined_wording))
         .collect()
 });
-
-#[expect(
-    clippy::expect_used,
-    reason = "the patterns are constants, and a test compiles all of them"
-)]
-fn compile(wording: &[&str], joined: &[&str]) -> Regex {
-    if joined.is_empty() {
-        return wording::phrases(wording);
-    }
-    Regex::new(&format!(
-        r"\b(?:{})\b|{}",
-        wording.join("|"),
-        joined.join("|")
-    ))
-    .expect("a constant pattern is valid")
-}
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,6 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use regex::Regex;
-
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 use crate::policy::{CustomKind, LastFour, Policy};
@@ -16,8 +14,8 @@ use super::Kind;
 use super::conversation::{Conversation, Track};
 use super::kinds::{Answer, BENIGN, Benign, DETECTORS, Detector, PHRASES, detector};
 use super::talk::PHRASE_NUMBERS;
-use super::token::Sense;
-use super::wording::phrases;
+use super::token::{Form, Sense};
+use super::wording::Phrases;
 
 /// What is spoken of.
 #[derive(Clone, Copy)]
@@ -93,14 +91,14 @@ pub(super) struct Mention<'p> {
     pub(super) sentence_start: MediaTime,
 }
 
-static CARD: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static CARD: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:credit|debit|bank|payment) card|visa|master ?card|amex|american express|diners(?: club)?|union ?pay",
         r"(?:my|the|this|that|new|other|another) card",
     ])
 });
-static DENIED: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static DENIED: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"never|(?:dont|do not|wont|will not|shouldnt|should not|cannot|cant|would not|wouldnt|not going to|not gonna|no need to|please dont) (?:\w+ ){0,2}?(?:need|ask|require|give|share|tell|say|read|store|have|keep|see|want|send|enter|know|take|remember|provide|disclose|record)",
         r"lost|stolen|stole|safe|secured|encrypted|on file|declined|reset|forgot|forgotten|locked|protected|changed|compromised",
         r"(?:warranty|subscription|offer|contract|policy|membership|trial|coupon|link|lease|registration|plan|coverage|session|voucher|points|miles|code|ticket)(?: \w+){0,3}? expir\w*",
@@ -109,8 +107,8 @@ static DENIED: LazyLock<Regex> = LazyLock::new(|| {
     ])
 });
 /// Wording that asks, wherever it stands in the sentence.
-static ASKS: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static ASKS: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"what|whats|what s|when does|whens|which",
         r"(?:can|could|may|might|will|would|shall|do|did|are) (?:i|you|we|u|ya|it)",
         r"(?:give|tell|read|provide|verify|confirm|repeat|enter|type|say|spell|share|punch|key)",
@@ -120,48 +118,48 @@ static ASKS: LazyLock<Regex> = LazyLock::new(|| {
     ])
 });
 /// Wording with which a customer asks to be told; much else is a question about the question.
-static CUSTOMER_ASKS: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static CUSTOMER_ASKS: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:what|whats)(?: is| was)?(?: my| the)?",
         r"(?:can|could|would) you (?:\w+ ){0,2}?(?:give|tell|read|repeat|confirm|say)",
         r"(?:give|tell|read) me|read (?:it|that) back",
     ])
 });
-static POSSESSES: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static POSSESSES: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:i|we|ive|weve|you|youve|they|im|were) (?:already |do |just |now |still )*(?:have|got|see|seeing|received|updated|added|removed|changed|lost|entered|processed|charged|use|used|showing|show|sent|mailed|issued|typed|put|run|ran)",
     ])
 });
 /// A question whose object was named before: "could you read it to me?".
-static PRONOUN_ASKS: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static PRONOUN_ASKS: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:can|could|will|would|may) (?:i|you) (?:\w+ ){0,2}?(?:read|give|tell|have|get|say|provide)(?: \w+){0,3}? (?:it|that|those|them|one)",
         r"(?:can|could|may) i (?:have|get|take) (?:it|that|those|them)",
         r"what is it|whats it|what are they|(?:read|give|tell) (?:it|that|those|them)(?: off)? to me|go ahead with (?:it|that)|read (?:it|that) out|go ahead and (?:read|give|tell)(?: \w+){0,2}?(?: it| that)?",
     ])
 });
-static COPULA: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static COPULA: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"is|are|its|was|as|would be|will be|starts?|begins?|reads|goes|ends?|ending|thats|s",
     ])
 });
-static OWN: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static OWN: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"my|heres|here is|here s|this is|thats|that s|that is|its|it s|it is|the|and|with|on|expires|from|using|i have|ive got|is|mine",
     ])
 });
-static LAST_FOUR: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static LAST_FOUR: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:last|final|ending|end) (?:four|4|for)(?: digits?| number)?",
         r"(?:ends|ending|ended|end) (?:in|with|on|and)",
         r"끝 ?네 ?자리|마지막 ?네 ?자리|뒷 ?네 ?자리",
     ])
 });
-static OF: LazyLock<Regex> =
-    LazyLock::new(|| phrases(&[r"for|on|of|with|to|from|to which|where|associated|linked"]));
+static OF: LazyLock<Phrases> =
+    LazyLock::new(|| Phrases::new(&[r"for|on|of|with|to|from|to which|where|associated|linked"]));
 /// What makes "social" something else.
-static OTHER_SOCIAL: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static OTHER_SOCIAL: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:your|my|the|of) social (?:media|life|worker|network|networks|services|studies|account|accounts|distancing|club|event|events|page|pages)",
         r"social security (?:office|benefits?|check|checks|payment|administration|income|disability|money)",
     ])
@@ -289,17 +287,14 @@ fn stronger(
 }
 
 fn named_in<'p>(track: &Track<'_>, policy: &'p Policy) -> Vec<(Range<usize>, usize, Topic<'p>)> {
-    let text = track.text.as_str();
     let mut found = Vec::new();
-    let mut collect = |phrases: &Regex, topic: Topic<'p>| {
-        for hit in phrases.find_iter(text) {
-            found.push((track.words_at(hit.range()), hit.len(), topic));
-        }
+    let mut collect = |hits: &mut dyn Iterator<Item = Range<usize>>, topic: Topic<'p>| {
+        found.extend(hits.map(|hit| (track.words_at(hit.clone()), hit.len(), topic)));
     };
     for (detector, phrases) in DETECTORS.iter().zip(PHRASES.iter()) {
         let wanted = policy.enabled(&detector.kind);
         collect(
-            phrases,
+            &mut phrases.hits(&track.text),
             if wanted {
                 Topic::Sensitive(detector)
             } else {
@@ -308,21 +303,22 @@ fn named_in<'p>(track: &Track<'_>, policy: &'p Policy) -> Vec<(Range<usize>, usi
         );
     }
     for custom in policy.custom_kinds() {
-        collect(&custom.context, Topic::Custom(custom));
+        let hits = custom.context.find_iter(track.text.as_str());
+        collect(&mut hits.map(|hit| hit.range()), Topic::Custom(custom));
     }
     for benign in BENIGN.iter() {
-        collect(&benign.phrases, Topic::Benign(benign));
+        collect(&mut benign.phrases.hits(&track.text), Topic::Benign(benign));
     }
     if policy.enabled(&Kind::PAN) {
-        collect(&CARD, Topic::Card);
+        collect(&mut CARD.hits(&track.text), Topic::Card);
     }
     if found
         .iter()
         .any(|(_, _, topic)| topic.kind() == Some(Kind::SSN))
     {
         let others: Vec<Range<usize>> = OTHER_SOCIAL
-            .find_iter(text)
-            .map(|hit| track.words_at(hit.range()))
+            .hits(&track.text)
+            .map(|hit| track.words_at(hit))
             .collect();
         found.retain(|(words, _, topic)| {
             topic.kind() != Some(Kind::SSN)
@@ -394,7 +390,7 @@ fn understand<'p>(
     } else if track.leg == Leg::Customer {
         if CUSTOMER_ASKS.is_match(track.text_of(start..words.end)) {
             Role::Asked
-        } else if COPULA.find(following).is_some_and(|hit| hit.start() < 12)
+        } else if COPULA.find(following).is_some_and(|hit| hit.start < 12)
             || announces_own(track, &words, topic)
         {
             Role::Announced
@@ -403,10 +399,10 @@ fn understand<'p>(
         }
     } else {
         let possesses = POSSESSES.is_match(before);
-        let asks = ASKS.find_iter(&clause).next().is_some();
+        let asks = ASKS.is_match(&clause);
         let short = before.split_whitespace().count() <= 5 && after.split_whitespace().count() <= 4;
         let ends_turn = track.turn_ends_after(after_end.max(words.end) - 1);
-        let statement = COPULA.find(after).is_some_and(|hit| hit.start() < 4) && !question_mark;
+        let statement = COPULA.find(after).is_some_and(|hit| hit.start < 4) && !question_mark;
         if question_mark || (asks && (!possesses || direct_question(before))) {
             Role::Asked
         } else if statement || possesses {
@@ -449,8 +445,8 @@ fn announces_own(track: &Track<'_>, words: &Range<usize>, topic: Topic<'_>) -> b
 }
 
 fn direct_question(before: &str) -> bool {
-    static DIRECT: LazyLock<Regex> = LazyLock::new(|| {
-        phrases(&[
+    static DIRECT: LazyLock<Phrases> = LazyLock::new(|| {
+        Phrases::new(&[
             r"(?:can|could|may|might|do|would|will) (?:i|you|we)",
             r"what|whats|please|give|tell|read",
         ])
@@ -492,8 +488,8 @@ fn pronoun_questions(track: &Track<'_>, mentions: &mut [Mention<'_>]) {
     if track.leg == Leg::Customer {
         return;
     }
-    for hit in PRONOUN_ASKS.find_iter(&track.text) {
-        let words = track.words_at(hit.range());
+    for hit in PRONOUN_ASKS.hits(&track.text) {
+        let words = track.words_at(hit);
         let span = track.span_of(words.clone());
         let object = mentions
             .iter_mut()
@@ -515,8 +511,8 @@ pub(super) fn mark_wordy_numbers(conversation: &mut Conversation<'_>, mentions: 
     let Conversation { tracks, items } = conversation;
     for (index, track) in tracks.iter().enumerate() {
         let phrases = PHRASE_NUMBERS
-            .find_iter(&track.text)
-            .map(|hit| track.words_at(hit.range()));
+            .hits(&track.text)
+            .map(|hit| track.words_at(hit));
         let named = mentions
             .iter()
             .filter(|mention| mention.leg == track.leg)
@@ -528,11 +524,12 @@ pub(super) fn mark_wordy_numbers(conversation: &mut Conversation<'_>, mentions: 
             }
         }
         for item in items.iter_mut().filter(|item| item.track == index) {
-            item.wordy = item
-                .words
-                .clone()
-                .all(|word| wordy.get(word).copied().unwrap_or(false))
-                && item.digit_count() <= 4;
+            item.wordy = matches!(item.form, Form::Number { .. })
+                && item.digit_count() <= 4
+                && item
+                    .words
+                    .clone()
+                    .all(|word| wordy.get(word).copied().unwrap_or(false));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::call::Leg;
 
 use super::conversation::{Conversation, Item};
 use super::question::{self, Mention, Role};
-use super::talk::{self, Act};
+use super::talk::Act;
 use super::token::{Form, Sense};
 
 /// A pause within a run: people look at the card between groups.
@@ -85,9 +85,8 @@ pub(super) fn runs(conversation: &Conversation<'_>, mentions: &[Mention<'_>]) ->
         let mut words_between = 0;
         for (index, item) in conversation.items.iter().enumerate() {
             if item.track != track {
-                let sentence_talk = open.is_some() && starts_talk(conversation, item);
-                if let Some(run) = open.as_mut().filter(|_| sentence_talk) {
-                    run.answered = true;
+                if let Some(run) = open.as_mut().filter(|run| !run.answered) {
+                    run.answered = starts_talk(conversation, item);
                 }
                 continue;
             }
@@ -241,12 +240,10 @@ fn hyphen_groups(word: &str) -> Vec<usize> {
 /// Whether an item begins a sentence that takes the turn.
 fn starts_talk(conversation: &Conversation<'_>, item: &Item) -> bool {
     let track = &conversation.tracks[item.track];
-    let sentence = track.sentence(item.words.start);
-    sentence.start == item.words.start
-        && sentence.len() >= 4
+    track.sentence(item.words.start).len() >= 4
         && matches!(
-            talk::act(track.text_of(sentence)),
-            Act::Talk | Act::Receive | Act::ReadBack
+            track.act_from(item.words.start),
+            Some(Act::Talk | Act::Receive | Act::ReadBack)
         )
 }
 

@@ -5,9 +5,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
-use super::wording::phrases;
+use super::wording::{Phrases, Text};
 
 /// What a sentence does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +26,8 @@ pub(super) enum Act {
     Talk,
 }
 
-static STALL: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static STALL: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"hold on|hang on|hold the line|bear with me|stand by",
         r"(?:one|1|just a|a|give me a|two|couple) (?:moment|second|sec|minute|min|tick|momento|seconds|secs)",
         r"(?:let me|lemme|ill|i will|i ll|i need to|i have to|ive got to|im going to|im gonna|gonna|going to|i gotta) (?:just |quickly |go |have to )*(?:get|grab|find|look|see|check|pull|dig|fetch|reach|go|put|open|grasp|locate|read it|turn)",
@@ -38,8 +36,8 @@ static STALL: LazyLock<Regex> = LazyLock::new(|| {
         r"take your time|no rush|no hurry|whenever youre ready|when youre ready",
     ])
 });
-static REFUSE: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static REFUSE: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"i (?:dont|do not|didnt|do n t) (?:have|know|remember|want|feel|think|like|give|see|carry|got)",
         r"(?:id|i would) (?:rather|prefer) not",
         r"i (?:cant|cannot|can not|couldnt|wont|will not) (?:find|remember|read|give|see|do|tell|share)",
@@ -49,8 +47,8 @@ static REFUSE: LazyLock<Regex> = LazyLock::new(|| {
         r"never mind|nevermind|forget it",
     ])
 });
-static PROMPT: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static PROMPT: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:repeat|say|read|give|tell|spell)(?: \w+){0,3}? (?:again|once more|one more time|over|slower|slowly)",
         r"(?:could|can|would|will) you (?:please )?(?:repeat|say|read|give|slow|start|go|spell|continue|speak)",
         r"(?:last|next|first|middle|final|remaining|other|rest)(?: of)?(?: the| those)? ?(?:two|three|four|five|six|2|3|4|5|6|one|few|set|part|bit|half|group|number|digits?|ones)?",
@@ -60,8 +58,8 @@ static PROMPT: LazyLock<Regex> = LazyLock::new(|| {
         r"(?:sixteen|fifteen|16|15|three|3|four|4) digits?|on the (?:front|back)|looking for|should (?:be|have|start)|starts? with|as it appears|the front|the back|on your card",
     ])
 });
-static READ_BACK: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static READ_BACK: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:read|repeat|say|run|go|play|confirm|verify|check)(?: \w+){0,4}? back",
         r"read back|repeating",
         r"let me (?:just )?(?:repeat|confirm|verify|read|double check|make sure|check|say|see if)",
@@ -72,19 +70,19 @@ static READ_BACK: LazyLock<Regex> = LazyLock::new(|| {
         r"did you say|was that|is that correct|is that right|was it",
     ])
 });
-static WILL_REPEAT: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static WILL_REPEAT: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:ill|i will|let me|im going to|i am going to|im gonna|shall i|may i|allow me to) (?:just |quickly )*(?:repeat|read) (?:that|it|this|them|those|through|the number|your number|the digits|back)",
         r"(?:read|repeat)(?:ing)? (?:it|that|this|those|the number|the digits|your number)(?: \w+)? ?(?:back|for you|to you)",
     ])
 });
-static RECEIVE: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static RECEIVE: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"thank you|thanks|thank u|perfect|great|wonderful|excellent|awesome|got it|got that|i have that|lovely|brilliant|beautiful|fantastic|very good|appreciate (?:it|that)|cool|super|thats all|all set|all right thank",
     ])
 });
-static ENCOURAGE: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+static ENCOURAGE: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"okay|ok|kay|yes|yeah|yep|yup|uh huh|uhhuh|mm hm|mmhm|mhm|mm hmm|mm|hmm|hm|uh|um|sure|right|alright|all right|all|good|and|then|so|please|go ahead|now|correct|no|oh|well|absolutely|certainly|of course|no problem|no worries|definitely|fine|sir|maam|sounds good|i see|the|it|is|its|thats|that",
     ])
 });
@@ -104,31 +102,30 @@ pub(super) fn act(sentence: &str) -> Act {
     if words == 0 {
         return Act::Encourage;
     }
-    if REFUSE.is_match(sentence) {
+    let sentence = Text::new(sentence);
+    if REFUSE.is_in(&sentence) {
         return Act::Refuse;
     }
-    if STALL.is_match(sentence) {
+    if STALL.is_in(&sentence) {
         return Act::Stall;
     }
     // What is left after the polite words are taken out.
-    let received = RECEIVE.is_match(sentence);
-    let rest = RECEIVE.replace_all(sentence, " ");
-    let rest = ENCOURAGE.replace_all(&rest, " ");
-    let left = rest.split_whitespace().count();
-    if left == 0 {
+    let received = RECEIVE.is_in(&sentence);
+    let rest = RECEIVE.blank(sentence.plain());
+    if ENCOURAGE.covers(&rest) {
         return if received {
             Act::Receive
         } else {
             Act::Encourage
         };
     }
-    if PROMPT.is_match(sentence) && words <= 16 {
+    if words <= 16 && PROMPT.is_in(&sentence) {
         return Act::Prompt;
     }
-    if READ_BACK.is_match(sentence) {
+    if READ_BACK.is_in(&sentence) {
         return Act::ReadBack;
     }
-    if received && left <= 3 {
+    if received && ENCOURAGE.blank(&rest).split_whitespace().count() <= 3 {
         Act::Receive
     } else {
         Act::Talk
@@ -157,8 +154,8 @@ pub(super) fn plainly_talk(text: &str, least_words: usize) -> bool {
 }
 
 /// Number words that are part of a phrase: "one moment", "sixteen digits", "since 1995".
-pub(super) static PHRASE_NUMBERS: LazyLock<Regex> = LazyLock::new(|| {
-    phrases(&[
+pub(super) static PHRASE_NUMBERS: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[
         r"(?:one|1|two|2) (?:moment|second|sec|minute|min|tick|more time|of|more|thing|last|other|and only|question|day|way|or)",
         r"(?:this|that|which|the|no|any|every|some|another|each|first|last|only|wrong|right|other|new|good|next|old) one",
         r"(?:last|first|next|final|middle|other|remaining|the|a|all|those|these|only) (?:two|three|four|five|six|eight|nine|ten|2|3|4|5|6|8|9|10|twelve|fifteen|sixteen) (?:digits?|number|letters?|ones|characters?|on|of)",

@@ -1,27 +1,29 @@
 //! Sensitive data in written conversations: chat, mail, transcripts.
 //!
 //! Lines are given times as if they were spoken, and looked at in overlapping segments, so that the cost
-//! is linear in the length of the text.
+//! is linear in the length of the text, and no more than a few segments of it are held at a time.
+
+mod words;
 
 use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::audio::{MediaTime, Span};
+use crate::audio::MediaTime;
 use crate::call::Leg;
 use crate::policy::Policy;
 
-use super::conversation::Heard;
 use super::{Hearing, Kind, examine};
+use words::Words;
 
-/// How long a written word takes to say.
-const WORD: MediaTime = MediaTime::from_millis(350);
-/// The pause between two lines.
-const LINE_PAUSE: MediaTime = MediaTime::from_millis(400);
 /// Words of one segment that are decided in it.
 const SEGMENT: usize = 8_192;
 /// Words looked at before and after a segment, as its context.
 const CONTEXT: usize = 192;
+/// From this many words after the last decided one on, a segment is decided as it would be in the whole.
+const ENOUGH: usize = 3 * SEGMENT;
+/// Bytes taken in at once.
+const PIECE: usize = 64 * 1024;
 
 /// A stretch of text that is sensitive.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,43 +46,84 @@ pub struct TextFinding {
     pub confidence: f32,
 }
 
-/// A written word and where it stands.
-struct Written<'a> {
-    line: usize,
-    bytes: Range<usize>,
-    heard: Heard<'a>,
-}
-
 /// Finds what is sensitive in lines such as `agent: ...` and `customer: ...`, in order of start.
 ///
 /// A line that names no speaker belongs to the `mixed` leg. Nothing is expected beyond the end.
 pub fn find_in_text(text: &str, policy: &Policy) -> Vec<TextFinding> {
-    let words = written_words(text);
-    let mut findings: Vec<TextFinding> = Vec::new();
-    let mut from = 0;
-    while from < words.len() {
-        let until = line_start(&words, from + SEGMENT, words.len(), from + 2 * SEGMENT);
-        let context = from.saturating_sub(CONTEXT);
-        let first = line_start(&words, context, from, context);
-        let last = line_start(&words, until + CONTEXT, until + SEGMENT, until + CONTEXT);
-        segment(
-            &words[first..last],
-            from - first..until - first,
-            policy,
-            &mut findings,
-        );
-        from = until;
-    }
-    findings.sort_by(|a, b| (a.start, a.end, &a.kind).cmp(&(b.start, b.end, &b.kind)));
+    let mut search = TextSearch::new(policy);
+    let mut findings = search.push(text);
+    findings.extend(search.finish());
     findings
 }
 
+/// [`find_in_text`] for text that comes piece by piece, or is too long to be held.
+///
+/// However the text is cut into pieces, the findings are the same. They come late by up to some 25,000
+/// words.
+pub struct TextSearch<'p> {
+    policy: &'p Policy,
+    words: Words,
+    /// The first word that is not decided.
+    from: usize,
+}
+
+impl<'p> TextSearch<'p> {
+    /// A search that nothing was pushed to.
+    pub fn new(policy: &'p Policy) -> Self {
+        Self {
+            policy,
+            words: Words::new(),
+            from: 0,
+        }
+    }
+
+    /// Takes the next piece of the text; returns what is decided by it, in order of start.
+    pub fn push(&mut self, text: &str) -> Vec<TextFinding> {
+        let mut findings = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
+            rest = after;
+            self.words.push(piece);
+            while self.words.len() >= self.from + ENOUGH {
+                self.decide(&mut findings);
+            }
+        }
+        findings
+    }
+
+    /// Ends the text; returns what was not decided yet, in order of start.
+    pub fn finish(mut self) -> Vec<TextFinding> {
+        let mut findings = Vec::new();
+        self.words.finish();
+        while self.from < self.words.len() {
+            self.decide(&mut findings);
+        }
+        findings
+    }
+
+    /// Decides one segment.
+    fn decide(&mut self, findings: &mut Vec<TextFinding>) {
+        let (words, from) = (&self.words, self.from);
+        let until = line_start(words, from + SEGMENT, words.len(), from + 2 * SEGMENT);
+        let context = from.saturating_sub(CONTEXT);
+        let first = line_start(words, context, from, context);
+        let last = line_start(words, until + CONTEXT, until + SEGMENT, until + CONTEXT);
+        let mut found = Vec::new();
+        segment(words, first..last, from..until, self.policy, &mut found);
+        found.sort_by(|a, b| (a.start, a.end, &a.kind).cmp(&(b.start, b.end, &b.kind)));
+        findings.append(&mut found);
+        // The word before the context tells whether a line begins with it.
+        let done = until.saturating_sub(CONTEXT + 1);
+        self.words.forget(done);
+        self.from = until - done;
+    }
+}
+
 /// The first word from `at` on that begins a line and lies before `limit`; without one, `otherwise`.
-fn line_start(words: &[Written<'_>], at: usize, limit: usize, otherwise: usize) -> usize {
-    let begins = |index: &usize| match index.checked_sub(1).and_then(|before| words.get(before)) {
-        Some(before) => words
-            .get(*index)
-            .is_some_and(|word| word.line != before.line),
+fn line_start(words: &Words, at: usize, limit: usize, otherwise: usize) -> usize {
+    let begins = |index: &usize| match index.checked_sub(1) {
+        Some(before) => words.line(before) != words.line(*index),
         None => true,
     };
     (at..limit.min(words.len()).min(at + SEGMENT))
@@ -89,39 +132,36 @@ fn line_start(words: &[Written<'_>], at: usize, limit: usize, otherwise: usize) 
         .min(words.len())
 }
 
+/// Examines the words of `range`; adds what is found in those of `decided`.
 fn segment(
-    words: &[Written<'_>],
+    words: &Words,
+    range: Range<usize>,
     decided: Range<usize>,
     policy: &Policy,
     findings: &mut Vec<TextFinding>,
 ) {
-    let heard: Vec<Heard<'_>> = words.iter().map(|word| word.heard).collect();
+    let heard = words.heard(range);
     // Ten seconds of silence after the last word: nothing is open any more.
     let heard_until = heard.last().map_or(MediaTime::ZERO, |word| {
         word.span.end + MediaTime::from_millis(10_000)
     });
     for finding in examine(&heard, &Hearing::from(heard_until), policy) {
-        // Words do not overlap in time, so those of a finding are found by bisection.
-        let first = words.partition_point(|word| word.heard.span.end <= finding.span.start);
-        let end = words.partition_point(|word| word.heard.span.start < finding.span.end);
-        let mut index = first.max(decided.start);
-        let end = end.min(decided.end);
+        let touched = words.within(finding.span);
+        let mut index = touched.start.max(decided.start);
+        let end = touched.end.min(decided.end);
+        // One finding for each line. A line has one speaker.
         while index < end {
-            let word = &words[index];
-            let line_end =
-                words[index..end].partition_point(|other| other.line == word.line) + index;
-            let last = words[index..line_end]
-                .iter()
-                .rfind(|other| other.heard.leg == finding.leg);
-            if let Some(last) = last
-                && word.heard.leg == finding.leg
-            {
+            let line = words.line(index);
+            let next = (index..end)
+                .find(|word| words.line(*word) != line)
+                .unwrap_or(end);
+            if words.leg(index) == Some(finding.leg) {
                 push(
                     findings,
                     TextFinding {
-                        line: word.line,
-                        start: word.bytes.start,
-                        end: last.bytes.end,
+                        line: line.unwrap_or_default(),
+                        start: words.bytes(index).start,
+                        end: words.bytes(next - 1).end,
                         leg: finding.leg,
                         kind: finding.kind.clone(),
                         rule: finding.rule,
@@ -130,7 +170,7 @@ fn segment(
                     },
                 );
             }
-            index = line_end;
+            index = next;
         }
     }
 }
@@ -151,59 +191,6 @@ fn push(findings: &mut Vec<TextFinding>, new: TextFinding) {
             }
         }
         None => findings.push(new),
-    }
-}
-
-fn written_words(text: &str) -> Vec<Written<'_>> {
-    let mut words = Vec::with_capacity(text.len() / 5);
-    let mut time = MediaTime::ZERO;
-    let mut offset = 0;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let (leg, spoken_from) = speaker(line);
-        let spoken = line.get(spoken_from..).unwrap_or_default();
-        for word in spoken.split_whitespace() {
-            // The word is a part of the line, so their addresses tell its place.
-            let start = offset + (word.as_ptr() as usize - line.as_ptr() as usize);
-            words.push(Written {
-                line: number + 1,
-                bytes: start..start + word.len(),
-                heard: Heard {
-                    leg,
-                    span: Span::new(time, time + WORD),
-                    text: word,
-                },
-            });
-            time = time + WORD;
-        }
-        time = time + LINE_PAUSE;
-        offset += line.len();
-    }
-    words
-}
-
-/// Who speaks a line, and where the speech begins in it.
-fn speaker(line: &str) -> (Leg, usize) {
-    let Some((name, _)) = line.split_once(':') else {
-        return (Leg::Mixed, 0);
-    };
-    let is = |known: &[&str]| {
-        known
-            .iter()
-            .any(|known| name.trim().eq_ignore_ascii_case(known))
-    };
-    if is(&[
-        "agent",
-        "assistant",
-        "representative",
-        "rep",
-        "support",
-        "상담원",
-    ]) {
-        (Leg::Agent, name.len() + 1)
-    } else if is(&["customer", "caller", "client", "user", "고객"]) {
-        (Leg::Customer, name.len() + 1)
-    } else {
-        (Leg::Mixed, 0)
     }
 }
 

@@ -496,9 +496,9 @@ fn read_back(
     let before = track.around(&first.words, 14, 0);
     let cue = talk::reads_back(track.text_of(before.start..first.words.start));
     let recent = |value: &&Value<'_>| {
-        policy.enabled(&value.kind)
-            && run.span.start >= value.run.span.start
+        run.span.start >= value.run.span.start
             && run.span.start <= value.run.span.end + READ_BACK
+            && policy.enabled(&value.kind)
     };
     let harmless = context(mentions, run);
     if let Context::Harmless(Mention {

@@ -2,7 +2,9 @@
 //!
 //! Knows spelling only, not what a phrase means.
 
-use regex::Regex;
+mod phrases;
+
+pub(super) use phrases::{Phrases, Text};
 
 /// Long keywords that a recogniser often gets wrong by one letter; such words are read as the keyword.
 const KEYWORDS: [&str; 17] = [
@@ -32,16 +34,19 @@ pub(super) fn push_normalised(word: &str, text: &mut String) {
     let start = text.len();
     let mut part = start;
     for character in word.chars() {
-        if character.is_alphanumeric() {
-            if character.is_ascii() {
+        match character {
+            // The common scripts first: the general questions are slow to answer.
+            '\0'..='\x7f' if character.is_ascii_alphanumeric() => {
                 text.push(character.to_ascii_lowercase());
-            } else {
-                text.extend(character.to_lowercase());
             }
-        } else if matches!(character, '-' | '/' | '\u{2013}' | '\u{2014}') && text.len() > part {
-            repair(text, part);
-            text.push(' ');
-            part = text.len();
+            '가'..='힣' => text.push(character),
+            '-' | '/' | '\u{2013}' | '\u{2014}' if text.len() > part => {
+                repair(text, part);
+                text.push(' ');
+                part = text.len();
+            }
+            _ if character.is_alphanumeric() => text.extend(character.to_lowercase()),
+            _ => {}
         }
     }
     repair(text, part);
@@ -81,7 +86,9 @@ fn repair(text: &mut String, start: usize) {
 
 /// Whether one inserted, missing or replaced letter makes the words equal. Equal words are not apart.
 fn one_edit_apart(a: &[u8], b: &[u8]) -> bool {
-    if a.len().abs_diff(b.len()) > 1 || a == b {
+    // One edit leaves the first or the last letter as it was; most words differ in both.
+    let alike = a.first() == b.first() || a.last() == b.last();
+    if !alike || a.len().abs_diff(b.len()) > 1 || a == b {
         return false;
     }
     let same_front = a.iter().zip(b).take_while(|(x, y)| x == y).count();
@@ -98,16 +105,6 @@ fn one_edit_apart(a: &[u8], b: &[u8]) -> bool {
 /// Whether a written word ends a sentence.
 pub(super) fn ends_sentence(word: &str) -> bool {
     word.ends_with(['.', '?', '!'])
-}
-
-/// Compiles one of our own phrase patterns, matched on whole words.
-#[expect(
-    clippy::expect_used,
-    reason = "the patterns are constants, and a test compiles all of them"
-)]
-pub(super) fn phrases(alternatives: &[&str]) -> Regex {
-    Regex::new(&format!(r"\b(?:{})\b", alternatives.join("|")))
-        .expect("a constant pattern is valid")
 }
 
 #[cfg(test)]

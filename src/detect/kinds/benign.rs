@@ -4,14 +4,14 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
+use crate::detect::wording::Phrases;
 
 /// A harmless kind of number.
 pub(in crate::detect) struct Benign {
     /// How reports call it.
     pub(in crate::detect) spoken_as: &'static str,
     /// Phrases that name it.
-    pub(in crate::detect) phrases: Regex,
+    pub(in crate::detect) phrases: Phrases,
     /// Most digits of such a number.
     pub(in crate::detect) longest: usize,
 }
@@ -19,7 +19,7 @@ pub(in crate::detect) struct Benign {
 fn row(spoken_as: &'static str, longest: usize, wording: &[&str], joined: &[&str]) -> Benign {
     Benign {
         spoken_as,
-        phrases: super::compile(wording, joined),
+        phrases: Phrases::with_joined(wording, joined),
         longest,
     }
 }

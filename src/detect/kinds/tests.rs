@@ -1,17 +1,18 @@
 use super::*;
+use crate::detect::wording::{Text, normalise_phrase};
 
 /// Which kind the longest phrase found in the text names.
 fn named(text: &str) -> Option<&'static str> {
-    let text = wording::normalise_phrase(text);
+    let text = Text::new(normalise_phrase(text));
     let sensitive = DETECTORS
         .iter()
         .zip(PHRASES.iter())
         .filter_map(|(detector, phrases)| {
-            let longest = phrases.find_iter(&text).map(|m| m.len()).max()?;
+            let longest = phrases.hits(&text).map(|hit| hit.len()).max()?;
             Some((longest, detector.kind.name().to_owned()))
         });
     let benign = BENIGN.iter().filter_map(|benign| {
-        let longest = benign.phrases.find_iter(&text).map(|m| m.len()).max()?;
+        let longest = benign.phrases.hits(&text).map(|hit| hit.len()).max()?;
         Some((longest, benign.spoken_as.to_owned()))
     });
     sensitive

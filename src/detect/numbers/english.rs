@@ -15,9 +15,15 @@ pub(super) fn items(words: &[&str], pieces: &[Piece], items: &mut Wiped<Item>) {
     let lexicon = Lexicon::get();
     let mut at = 0;
     while at < pieces.len() {
-        let mut item = phrase(lexicon, pieces, at)
-            .or_else(|| spelled(words, pieces, at))
-            .or_else(|| expression(pieces, at))
+        // Most words are not known at all.
+        let known = pieces[at].id != 0 || pieces[at].meaning != Meaning::Unknown;
+        let mut item = known
+            .then(|| {
+                phrase(lexicon, pieces, at)
+                    .or_else(|| spelled(words, pieces, at))
+                    .or_else(|| expression(pieces, at))
+            })
+            .flatten()
             .unwrap_or_else(|| single(pieces, at));
         item.clause_end = pieces[item.end as usize - 1].clause_end;
         at = item.end as usize;

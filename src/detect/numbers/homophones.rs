@@ -23,7 +23,7 @@ fn is_pause(item: &Item) -> bool {
 /// Calls `judge` for every run of members, with pauses inside.
 fn each_run(
     items: &mut [Item],
-    member: fn(&Item) -> bool,
+    member: impl Fn(&Item) -> bool,
     mut judge: impl FnMut(&mut [Item], Range<usize>),
 ) {
     let mut at = 0;
@@ -99,7 +99,7 @@ fn is_open_digit(item: &Item) -> bool {
     item.is(Meaning::One) || item.is(Meaning::Oh)
 }
 
-fn ones_and_ohs_in(items: &mut [Item], member: fn(&Item) -> bool, fewest: usize) {
+fn ones_and_ohs_in(items: &mut [Item], member: impl Fn(&Item) -> bool, fewest: usize) {
     each_run(items, member, |items, run| {
         let certain = items[run.clone()]
             .iter()

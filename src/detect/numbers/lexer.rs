@@ -2,6 +2,8 @@
 //!
 //! Every word gives at least one piece. Knows letters and punctuation, no grammar.
 
+use std::ops::Range;
+
 use super::super::token::Sense;
 use super::lexicon::Lexicon;
 use super::piece::{Meaning, Piece, Wiped};
@@ -21,6 +23,19 @@ pub(super) fn is_talk(pieces: &[Piece]) -> bool {
     pieces
         .last_chunk::<3>()
         .is_some_and(|[a, b, c]| plain(b) && plain(c) && a.word != b.word && b.word != c.word)
+}
+
+/// The word without what is only around it; `None` if that is all.
+fn core_of(word: &str) -> Option<Range<usize>> {
+    let bytes = word.as_bytes();
+    if bytes.is_ascii() {
+        let start = bytes.iter().position(u8::is_ascii_alphanumeric)?;
+        let end = bytes.iter().rposition(u8::is_ascii_alphanumeric)?;
+        return Some(start..end + 1);
+    }
+    let start = word.find(is_core)?;
+    let (end, last) = word.char_indices().rev().find(|&(_, c)| is_core(c))?;
+    Some(start..end + last.len_utf8())
 }
 
 /// Whether the character can be inside a number or a word, not just around it.
@@ -52,7 +67,7 @@ impl Lexer {
     /// Adds the pieces of the word of this index.
     pub(super) fn word(&self, index: usize, word: &str, pieces: &mut Wiped<Piece>) {
         let index = u32::try_from(index).unwrap_or(u32::MAX);
-        let Some(start) = word.find(is_core) else {
+        let Some(Range { start, end }) = core_of(word) else {
             let mut piece = bare(index, 0, word.len());
             piece.meaning = match word.trim() {
                 "%" => Meaning::Unit(Sense::Percentage),
@@ -61,11 +76,6 @@ impl Lexer {
             pieces.push(piece);
             return;
         };
-        let end = word
-            .char_indices()
-            .rev()
-            .find(|&(_, c)| is_core(c))
-            .map_or(word.len(), |(at, c)| at + c.len_utf8());
         let (before, core, after) = (&word[..start], &word[start..end], &word[end..]);
         let first = pieces.len();
         self.core(index, start, core, pieces);
@@ -192,7 +202,17 @@ fn parts(core: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// Lower case with typewriter apostrophes and dashes; `None` if too long to be known.
-fn normalise<'b>(part: &str, buffer: &'b mut [u8; LONGEST]) -> Option<&'b str> {
+fn normalise<'b>(part: &str, buffer: &'b mut [u8; LONGEST]) -> Option<&'b [u8]> {
+    if part.is_ascii() {
+        let lower = buffer.get_mut(..part.len())?;
+        lower.copy_from_slice(part.as_bytes());
+        lower.make_ascii_lowercase();
+        lower
+            .iter_mut()
+            .filter(|byte| matches!(byte, b'_' | b'+' | b'&'))
+            .for_each(|byte| *byte = b'-');
+        return Some(lower);
+    }
     let mut length = 0;
     for c in part.chars() {
         let c = match c {
@@ -204,5 +224,5 @@ fn normalise<'b>(part: &str, buffer: &'b mut [u8; LONGEST]) -> Option<&'b str> {
         c.encode_utf8(buffer.get_mut(length..end)?);
         length = end;
     }
-    std::str::from_utf8(&buffer[..length]).ok()
+    buffer.get(..length)
 }

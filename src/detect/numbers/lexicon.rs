@@ -3,6 +3,7 @@
 //! Built once on first use. Holds no grammar: `english` and `context` decide between the meanings.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::LazyLock;
 
 use super::super::token::Sense;
@@ -27,9 +28,30 @@ pub(super) struct Phrase {
 
 /// All known words and phrases.
 pub(super) struct Lexicon {
-    words: HashMap<&'static str, Entry>,
+    words: HashMap<&'static [u8], Entry, BuildHasherDefault<Fnv>>,
     /// By the first word's id, longest first.
     phrases: Vec<Vec<Phrase>>,
+}
+
+/// The FNV-1a hash: quick on short words. The keys are ours alone, so nobody can make them collide.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Words with one meaning, white-space separated.
@@ -290,7 +312,7 @@ impl Lexicon {
 
     fn build() -> Self {
         let mut lexicon = Self {
-            words: HashMap::new(),
+            words: HashMap::default(),
             phrases: vec![Vec::new()],
         };
         for (meaning, words) in WORDS {
@@ -319,17 +341,17 @@ impl Lexicon {
 
     /// Keeps the meaning of a word that is there already.
     fn add(&mut self, word: &'static str, meaning: Meaning) -> u16 {
-        if let Some(entry) = self.words.get(word) {
+        if let Some(entry) = self.words.get(word.as_bytes()) {
             return entry.id;
         }
         let id = u16::try_from(self.phrases.len()).unwrap_or(0);
-        self.words.insert(word, Entry { id, meaning });
+        self.words.insert(word.as_bytes(), Entry { id, meaning });
         self.phrases.push(Vec::new());
         id
     }
 
     /// A word in lower case without outer punctuation.
-    pub(super) fn word(&self, word: &str) -> Option<Entry> {
+    pub(super) fn word(&self, word: &[u8]) -> Option<Entry> {
         self.words.get(word).copied()
     }
 

@@ -93,3 +93,58 @@ fn one_endless_line_is_looked_at_whole() {
         "{findings:?}"
     );
 }
+
+/// The findings of a text pushed in pieces of so many bytes, or a little less.
+fn in_pieces(text: &str, bytes: usize) -> Vec<TextFinding> {
+    let policy = Policy::default();
+    let mut search = TextSearch::new(&policy);
+    let mut findings = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut length = rest.floor_char_boundary(bytes);
+        if length == 0 {
+            length = rest.chars().next().map_or(0, char::len_utf8);
+        }
+        findings.extend(search.push(&rest[..length]));
+        rest = &rest[length..];
+    }
+    findings.extend(search.finish());
+    findings
+}
+
+#[test]
+fn findings_do_not_depend_on_how_the_text_comes() {
+    let call = "agent: What is the card number?\r\n고객: 4111 1111 1111 1111 카드 번호요\r\n\n";
+    let talk = "agent: I see that it left on Monday.\ncustomer: 네 thanks for looking that up\n";
+    let text = format!("{call}{}{call}{}", talk.repeat(300), talk.repeat(2_500));
+    let whole = find_in_text(&text, &Policy::default());
+    assert_eq!(whole.len(), 2);
+    for bytes in [1, 7, 4_096, 65_536, 70_001] {
+        assert_eq!(in_pieces(&text, bytes), whole, "{bytes} bytes at once");
+    }
+}
+
+#[test]
+fn a_text_without_lines_or_spaces_is_bounded_and_found() {
+    let long = format!("{} 4111 1111 1111 1111 ", "well ".repeat(40_000));
+    let text = format!("customer: {long}{}{long}", "\u{ac00}".repeat(100_000));
+    let found: Vec<_> = find_in_text(&text, &Policy::default())
+        .into_iter()
+        .map(|f| (f.line, &text[f.start..f.end], f.leg))
+        .collect();
+    let card = (1, "4111 1111 1111 1111", Leg::Customer);
+    assert_eq!(found, [card, card]);
+    assert_eq!(in_pieces(&text, 1_000).len(), 2);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_speaker() {
+    let text = "\u{feff}agent: What is the security code?\ncustomer: nine zero four\n";
+    let findings = find_in_text(text, &Policy::default());
+    assert!(
+        findings
+            .iter()
+            .any(|f| &text[f.start..f.end] == "nine zero four"),
+        "{findings:?}"
+    );
+}

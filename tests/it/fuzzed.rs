@@ -1,0 +1,197 @@
+//! The fuzzing targets on bytes at random and on damaged seeds, as far as a test run has time for.
+//!
+//! `make fuzz` goes on where this ends.
+
+use base64::Engine;
+use proptest::prelude::*;
+
+#[path = "../fuzz/targets.rs"]
+#[expect(unreachable_pub, reason = "for libFuzzer the same file is a library")]
+mod targets;
+
+/// One damage to a seed: where, which, and what with.
+type Damage = (u8, usize, u8);
+
+fn damages() -> impl Strategy<Value = Vec<Damage>> {
+    prop::collection::vec((any::<u8>(), any::<usize>(), any::<u8>()), 0..12)
+}
+
+/// Applies damages: overwritten, inserted, removed, repeated and cut off bytes.
+fn damaged(seed: &[u8], damages: &[Damage]) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for &(which, place, byte) in damages {
+        if bytes.is_empty() {
+            break;
+        }
+        // Headers are at the start, and what a long seed leads up to at its end.
+        let at = match which % 3 {
+            0 => place % bytes.len(),
+            1 => place % bytes.len().min(64),
+            _ => bytes.len() - 1 - place % bytes.len().min(64),
+        };
+        let end = (at + usize::from(byte)).min(bytes.len());
+        match which / 3 % 6 {
+            0 => bytes[at] = byte,
+            1 => bytes[at] ^= 1 << (byte % 8),
+            2 => bytes.insert(at, byte),
+            3 => drop(bytes.drain(at..end)),
+            4 => {
+                let piece = bytes[at..end].to_vec();
+                bytes.extend(piece);
+            }
+            _ => bytes.truncate(at),
+        }
+    }
+    bytes
+}
+
+/// Something valid for each target.
+fn seed(target: &str) -> Vec<u8> {
+    match target {
+        "detect" => "agent: What's the card number?\ncustomer: four one one one, 1111 1111 1111, 유효 기간은 06/29\r\n\
+                     고객: 카드 번호는 사오삼구 일사팔팔, my social is 219-09-9999\nagent: Thank you.\n"
+            .into(),
+        "wav" => wav(),
+        "twilio" => twilio().into(),
+        "policy" => "profile = \"strict\"\nlast_four = \"hide\"\n[defaults]\nmode = \"pause\"\npad_before_ms = 100\n\
+                     [kinds.pan]\nlegs = [\"customer\"]\n[[custom]]\nname = \"member_id\"\npattern = \"LLD7\"\n\
+                     context = [\"member id\"]\nchecksum = \"luhn\"\n"
+            .into(),
+        _ => ggml(),
+    }
+}
+
+/// A tenth of a second of two channels.
+fn wav() -> Vec<u8> {
+    let mut file =
+        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data"
+            .to_vec();
+    file.extend(3_200_u32.to_le_bytes());
+    file.extend((0..3_200_u32).map(|sample| (sample % 251) as u8));
+    file
+}
+
+fn twilio() -> String {
+    let payload = base64::prelude::BASE64_STANDARD.encode([0xd5; 160]);
+    let media = |track: &str, chunk: u32| {
+        let timestamp = chunk * 20;
+        format!(
+            r#"{{"event":"media","streamSid":"MZ1","media":{{"track":"{track}","chunk":"{chunk}","timestamp":"{timestamp}","payload":"{payload}"}}}}"#
+        )
+    };
+    [
+        r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#.to_owned(),
+        r#"{"event":"start","streamSid":"MZ1","start":{"callSid":"CA1","tracks":["inbound","outbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}"#.to_owned(),
+        media("inbound", 1),
+        media("outbound", 1),
+        r#"{"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"1"}}"#.to_owned(),
+        media("inbound", 4),
+        r#"{"event":"stop","streamSid":"MZ1","stop":{"callSid":"CA1"}}"#.to_owned(),
+    ]
+    .join("\n")
+}
+
+/// A whisper.cpp model up to its first tensor, which is cut off.
+fn ggml() -> Vec<u8> {
+    const TOKENS: i32 = 50_257;
+    let mut numbers: Vec<i32> = vec![
+        0x6767_6d6c,
+        51_864,
+        1_500,
+        384,
+        6,
+        4,
+        448,
+        384,
+        6,
+        4,
+        80,
+        1,
+        80,
+        201,
+    ];
+    numbers.extend([0; 80 * 201]);
+    numbers.push(TOKENS);
+    let mut file: Vec<u8> = numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
+    for _ in 0..TOKENS {
+        file.extend(1_i32.to_le_bytes());
+        file.push(b' ');
+    }
+    let name = b"decoder.positional_embedding";
+    for number in [2, name.len() as i32, 0, 384, 448] {
+        file.extend(number.to_le_bytes());
+    }
+    file.extend(name);
+    file.extend([0; 64]);
+    file
+}
+
+/// Runs a target on its seed, on damaged seeds and on bytes at random.
+fn withstands(name: &str, cases: u32) {
+    let (_, target) = targets::ALL
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .unwrap();
+    let seed = seed(name);
+    target(&seed);
+    let config = || ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(cases)
+    };
+    proptest!(config(), |(damages in damages())| target(&damaged(&seed, &damages)));
+    proptest!(config(), |(bytes in prop::collection::vec(any::<u8>(), 0..400))| target(&bytes));
+}
+
+#[test]
+fn conversations_in_text_withstand_damage() {
+    withstands("detect", 400);
+}
+
+#[test]
+fn sound_files_withstand_damage() {
+    withstands("wav", 400);
+}
+
+#[test]
+fn protocol_messages_withstand_damage() {
+    withstands("twilio", 1_000);
+}
+
+#[test]
+fn policies_withstand_damage() {
+    withstands("policy", 400);
+}
+
+#[test]
+fn speech_models_withstand_damage() {
+    withstands("ggml", 100);
+}
+
+/// Seeds that are refused at once would try little.
+#[test]
+fn seeds_are_understood() {
+    use hushgate::ingress::Adapter;
+
+    let text = String::from_utf8(seed("detect")).unwrap();
+    let findings =
+        hushgate::detect::text::find_in_text(&text, &hushgate::policy::Policy::default());
+    assert!(findings.len() >= 3, "{findings:?}");
+    let policy = String::from_utf8(seed("policy")).unwrap();
+    assert!(hushgate::policy::Policy::parse(&policy, "policy.toml").is_ok());
+    let mut twilio = hushgate::ingress::twilio::TwilioAdapter::new(hushgate::call::Leg::Agent);
+    for message in self::twilio().lines() {
+        twilio.handle_text(message, &mut Vec::new()).unwrap();
+    }
+    assert_eq!(twilio.tally().accepted, 7);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seed");
+    std::fs::write(&path, wav()).unwrap();
+    let mut file = hushgate::audio::wav_file::WavFile::open(&path).unwrap();
+    assert_eq!(file.read_to_end().unwrap().concat().len(), 1_600);
+    std::fs::write(&path, ggml()).unwrap();
+    let error = hushgate::model::ggml::check(&path).unwrap_err().to_string();
+    assert!(error.contains("positional_embedding"), "{error}");
+}
