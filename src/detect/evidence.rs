@@ -1,11 +1,11 @@
 //! Wording of reasons: evidence without values.
 
-/// "16 digits".
+/// "16 digits". Three digits in a row are never written, so that a reason cannot be taken for a value.
 pub(super) fn count(digits: usize) -> String {
-    if digits == 1 {
-        "1 digit".into()
-    } else {
-        format!("{digits} digits")
+    match digits {
+        1 => "1 digit".into(),
+        2..100 | 0 => format!("{digits} digits"),
+        _ => "a great many digits".into(),
     }
 }
 

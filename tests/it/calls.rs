@@ -1,6 +1,7 @@
 //! Ordinary calls: what is recorded, and what is not logged.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hushgate::audio::{MediaTime, Span};
 use hushgate::call::Leg;
@@ -138,6 +139,13 @@ async fn paced_log_has_no_digits_and_no_words() {
     gateway
         .recording("CA00000000000000000000000000000001")
         .await;
+    // The line comes right after the report.
+    for _ in 0..100 {
+        if log.text().contains("recorded the call") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let text = log.text();
     assert!(text.contains("recorded the call"), "{text}");
     assert_eq!(digit_runs(&text), Vec::<String>::new());
