@@ -57,7 +57,8 @@ impl<'t> Text<'t> {
         }
     }
 
-    fn from_plain(&self, at: usize) -> usize {
+    /// The place in the text of a place in `plain`.
+    fn place_in_text(&self, at: usize) -> usize {
         match &self.plain {
             Some(plain) => plain.starts.get(at).copied().unwrap_or(self.text.len()),
             None => at,
@@ -207,7 +208,7 @@ impl Iterator for Hits<'_> {
     fn next(&mut self) -> Option<Range<usize>> {
         let english = self.english.ahead(self.text.to_plain(self.at));
         let english =
-            english.map(|hit| self.text.from_plain(hit.start)..self.text.from_plain(hit.end));
+            english.map(|hit| self.text.place_in_text(hit.start)..self.text.place_in_text(hit.end));
         let other = self.other.ahead(self.at);
         let hit = match (english, other) {
             (Some(english), Some(other)) if other.start < english.start => other,
