@@ -49,8 +49,18 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         _ => ("standard input".into(), Box::new(std::io::stdin().lock())),
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    search(&mut source, &name, &policy, &mut out)?;
-    Ok(ExitCode::SUCCESS)
+    match search(&mut source, &name, &policy, &mut out) {
+        // Whoever reads the findings has seen enough.
+        Err(error) if is_closed(&error) => Ok(ExitCode::SUCCESS),
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Whether the output's reader is gone.
+fn is_closed(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 /// Searches a text as it is read; of a long one only a part is held.
@@ -65,8 +75,7 @@ fn search(
             return Ok(());
         }
         for finding in findings {
-            serde_json::to_writer(&mut *out, &finding)?;
-            out.write_all(b"\n")?;
+            writeln!(out, "{}", serde_json::to_string(&finding)?)?;
         }
         Ok(out.flush()?)
     };

@@ -57,8 +57,8 @@ pub fn read<'a, I: IntoIterator<Item = &'a str>>(words: I) -> Vec<Token> {
     read_in_sections(words.into_iter().collect(), SECTION)
 }
 
-/// Pieces read at once, about: a long text passes through memory of this size.
-const SECTION: usize = 2048;
+/// Pieces read at once, about: every step finds those of the one before in the processor's cache.
+const SECTION: usize = 512;
 
 /// Reads section by section. A section ends only within plain talk, over which no rule looks, so the
 /// tokens are the same for every size.

@@ -62,3 +62,23 @@ fn what_is_not_utf8_is_told_by_line_and_byte() {
         }
     }
 }
+
+/// An output whose reader has gone.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _bytes: &[u8]) -> std::io::Result<usize> {
+        Err(ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let mut text = &b"agent: What is the security code?\ncustomer: nine zero four\n"[..];
+    let error = search(&mut text, "chat.txt", &Policy::default(), &mut Closed).unwrap_err();
+    assert!(is_closed(&error), "{error:?}");
+}

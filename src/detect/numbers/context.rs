@@ -80,6 +80,10 @@ fn units(items: &mut [Item], pieces: &[Piece]) {
     let mut singles = 0_usize;
     for at in 0..items.len() {
         let item = items[at];
+        if !is_of_interest(&item) {
+            singles = 0;
+            continue;
+        }
         let open_one = item.is(Meaning::One);
         let native = matches!(
             item.kind,
@@ -184,6 +188,9 @@ fn hour_before(items: &mut [Item], minute: usize) {
 fn asides(items: &mut [Item], pieces: &[Piece]) {
     for at in 0..items.len() {
         let item = items[at];
+        if !is_of_interest(&item) {
+            continue;
+        }
         let before = at.checked_sub(1).map(|before| items[before]);
         let after = items.get(at + 1);
         let starts = before

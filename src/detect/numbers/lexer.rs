@@ -139,10 +139,10 @@ impl Lexer {
         }
         if part.len() == 1 && first.is_ascii_alphabetic() {
             piece.meaning = Meaning::Letter(piece.initial);
+        } else if part.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            piece.plural_noun = part.len() >= 5 && part.ends_with('s') && !part.ends_with("ss");
         } else if korean::is_hangul(part) {
             piece.meaning = korean::meaning(part);
-        } else if part.is_ascii() && part.bytes().all(|b| b.is_ascii_alphabetic()) {
-            piece.plural_noun = part.len() >= 5 && part.ends_with('s') && !part.ends_with("ss");
         } else {
             piece.meaning = written::meaning(part);
         }
@@ -205,12 +205,12 @@ fn parts(core: &str) -> impl Iterator<Item = (usize, &str)> {
 fn normalise<'b>(part: &str, buffer: &'b mut [u8; LONGEST]) -> Option<&'b [u8]> {
     if part.is_ascii() {
         let lower = buffer.get_mut(..part.len())?;
-        lower.copy_from_slice(part.as_bytes());
-        lower.make_ascii_lowercase();
-        lower
-            .iter_mut()
-            .filter(|byte| matches!(byte, b'_' | b'+' | b'&'))
-            .for_each(|byte| *byte = b'-');
+        for (to, from) in lower.iter_mut().zip(part.bytes()) {
+            *to = match from {
+                b'_' | b'+' | b'&' => b'-',
+                byte => byte.to_ascii_lowercase(),
+            };
+        }
         return Some(lower);
     }
     let mut length = 0;

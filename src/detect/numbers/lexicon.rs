@@ -2,12 +2,14 @@
 //!
 //! Built once on first use. Holds no grammar: `english` and `context` decide between the meanings.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::num::NonZeroU16;
 use std::sync::LazyLock;
 
 use super::super::token::Sense;
 use super::piece::Meaning;
+
+/// Places for words; a power of two, several times their number, so that few are found twice.
+const SLOTS: usize = 4096;
 
 /// A known word.
 #[derive(Clone, Copy)]
@@ -28,30 +30,11 @@ pub(super) struct Phrase {
 
 /// All known words and phrases.
 pub(super) struct Lexicon {
-    words: HashMap<&'static [u8], Entry, BuildHasherDefault<Fnv>>,
+    words: Vec<(&'static [u8], Entry)>,
+    /// Hash table of places in `words`: from a word's own slot on to the first free one.
+    slots: Box<[Option<NonZeroU16>; SLOTS]>,
     /// By the first word's id, longest first.
     phrases: Vec<Vec<Phrase>>,
-}
-
-/// The FNV-1a hash: quick on short words. The keys are ours alone, so nobody can make them collide.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 /// Words with one meaning, white-space separated.
@@ -312,7 +295,8 @@ impl Lexicon {
 
     fn build() -> Self {
         let mut lexicon = Self {
-            words: HashMap::default(),
+            words: Vec::new(),
+            slots: Box::new([None; SLOTS]),
             phrases: vec![Vec::new()],
         };
         for (meaning, words) in WORDS {
@@ -341,18 +325,38 @@ impl Lexicon {
 
     /// Keeps the meaning of a word that is there already.
     fn add(&mut self, word: &'static str, meaning: Meaning) -> u16 {
-        if let Some(entry) = self.words.get(word.as_bytes()) {
+        let (slot, known) = self.look_up(word.as_bytes());
+        if let Some(entry) = known {
             return entry.id;
         }
         let id = u16::try_from(self.phrases.len()).unwrap_or(0);
-        self.words.insert(word.as_bytes(), Entry { id, meaning });
+        self.words.push((word.as_bytes(), Entry { id, meaning }));
+        self.slots[slot] = NonZeroU16::new(id);
         self.phrases.push(Vec::new());
         id
     }
 
     /// A word in lower case without outer punctuation.
     pub(super) fn word(&self, word: &[u8]) -> Option<Entry> {
-        self.words.get(word).copied()
+        self.look_up(word).1
+    }
+
+    /// The slot that a word is in, or would be put in.
+    fn look_up(&self, word: &[u8]) -> (usize, Option<Entry>) {
+        // FNV-1a is quick on short words. The words are ours alone, so nobody can make them collide.
+        let hash = word.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        });
+        let mut slot = hash as usize % SLOTS;
+        // Ids are places in `words`, from 1.
+        while let Some(id) = self.slots[slot] {
+            let (known, entry) = self.words[usize::from(id.get()) - 1];
+            if known == word {
+                return (slot, Some(entry));
+            }
+            slot = (slot + 1) % SLOTS;
+        }
+        (slot, None)
     }
 
     /// The phrases that begin with the word of this id, longest first.

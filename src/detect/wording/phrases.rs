@@ -57,6 +57,7 @@ impl<'t> Text<'t> {
         }
     }
 
+    /// The place in the text of a place in `plain`.
     fn place_in_text(&self, at: usize) -> usize {
         match &self.plain {
             Some(plain) => plain.starts.get(at).copied().unwrap_or(self.text.len()),

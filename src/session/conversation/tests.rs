@@ -19,8 +19,11 @@ fn transcript(begin: f64, words: &[(&str, f64)]) -> Transcript {
     }
 }
 
-/// The text after windows `(listened from, decides from, to, words)` of the customer.
-fn text(windows: &[(f64, f64, f64, &[(&str, f64)])]) -> String {
+/// A window: listened from, decides from, to, and its words with the times they start at.
+type Window<'a> = (f64, f64, f64, &'a [(&'a str, f64)]);
+
+/// The text after windows of the customer.
+fn text(windows: &[Window<'_>]) -> String {
     let mut conversation = Conversation::default();
     for &(begin, from, to, words) in windows {
         conversation.add(
