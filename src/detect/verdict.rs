@@ -143,6 +143,7 @@ fn judge(
     let count = run.count();
     let open = run.open(heard_until.on(run.leg), eager.patience_with(run));
     let context = context(mentions, run);
+    let mut explained = false;
     if let Some(verdict) = by_template(mentions, run, policy) {
         return Some(verdict);
     }
@@ -169,9 +170,10 @@ fn judge(
                 Topic::LastFour => 6,
                 Topic::Sensitive(_) | Topic::Custom(_) | Topic::Card => 0,
             };
+            explained = count <= longest;
             // What was only spoken of explains a finished number, not one that may still grow.
             let asked = matches!(mention.role, Role::Asked | Role::Announced);
-            if count <= longest && (asked || !open) {
+            if explained && (asked || !open) {
                 return None;
             }
         }
@@ -197,6 +199,19 @@ fn judge(
                 evidence::count(count)
             ),
             confidence: if count >= 15 { 0.9 } else { 0.7 },
+        });
+    }
+    // A misheard question explains nothing: whoever dictates digits without any harmless word about them
+    // may be answering one.
+    if !explained && run.plain >= eager.unexplained && !telephone_shape(run, policy.profile) {
+        return Some(Verdict {
+            kind: Kind::PAN,
+            rule: "digit_run",
+            reason: format!(
+                "{} read out, and nothing harmless was said about them",
+                evidence::count(count)
+            ),
+            confidence: 0.5,
         });
     }
     if open && run.plain.max(run.debris) + run.debris >= eager.open {
@@ -254,8 +269,11 @@ fn after_card(
 /// A run of as many digits as a telephone number with country code, grouped like one.
 fn telephone_shape(run: &Run, profile: Profile) -> bool {
     profile != Profile::Strict
-        && matches!(run.digits.len(), 10..=12)
-        && matches!(run.groups.as_slice(), [.., 3, 3, 4] | [.., 3, 7])
+        && match run.groups.as_slice() {
+            [.., 3, 3, 4] | [.., 3, 7] => matches!(run.digits.len(), 10..=12),
+            [3, 4] => true,
+            _ => false,
+        }
 }
 
 /// The mention that explains a run: the latest question to its speaker, or the speaker's own words.

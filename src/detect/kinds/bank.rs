@@ -39,7 +39,7 @@ pub(super) fn detectors() -> Vec<Detector> {
         Detector {
             kind: Kind::SORT_CODE,
             spoken_as: "the sort code",
-            wording: &[r"(?:sort|sought|salt|sorting) (?:code|coat|cold|codes)"],
+            wording: &[r"(?:sort|sought|salt|sword|sorting) (?:code|coat|cold|codes)"],
             joined_wording: &[],
             shortest: 6,
             longest: 6,

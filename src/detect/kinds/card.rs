@@ -84,7 +84,7 @@ pub(super) fn detectors() -> Vec<Detector> {
             wording: &[
                 r"(?:card |atm |debit |secret |four digit |4 digit )?pin (?:number|code|digits?)",
                 r"(?:your|my|the|his|her|a|card|atm|debit|secret|digit) pin",
-                r"p i n",
+                r"p i n|pinn",
                 r"personal identification (?:number|code)",
                 r"(?:your|my|the|digit) pen number",
             ],

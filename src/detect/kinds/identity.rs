@@ -11,7 +11,8 @@ pub(super) fn detectors() -> Vec<Detector> {
             kind: Kind::PASSPORT,
             spoken_as: "the passport number",
             wording: &[
-                r"passport(?:s)? (?:number|no|id)",
+                r"passport(?:s)? (?:number|no|id|details|information|info|digits)",
+                r"passport(?: \w+){1,5}? number",
                 r"number (?:on|of|in) (?:the|your|my) passport",
             ],
             joined_wording: &["여권 ?번호"],
@@ -27,6 +28,7 @@ pub(super) fn detectors() -> Vec<Detector> {
                 r"driv(?:er|ers|ing) ?(?:licen[sc]e|licen[sc]es)(?: number| no| id)",
                 r"number (?:on|of) (?:the|your|my) (?:driver|drivers|driving)? ?licen[sc]e",
                 r"(?:your|my) licen[sc]e number",
+                r"(?:need|have|take|get|give me|read me|tell me|confirm)(?: \w+){0,2}? your driv(?:er|ers|ing) ?licen[sc]e",
                 r"dl number",
             ],
             joined_wording: &["운전 ?면허 ?번호", "면허 ?번호"],

@@ -12,7 +12,7 @@ pub(super) fn detectors() -> Vec<Detector> {
             spoken_as: "the password",
             wording: &[
                 r"pass ?word",
-                r"pass ?phrase",
+                r"pas(?:s|t|sed) ?phrases?",
                 r"secret word|memorable word|security word",
             ],
             joined_wording: &["비밀 ?번호", "암호"],
@@ -29,6 +29,9 @@ pub(super) fn detectors() -> Vec<Detector> {
                 r"(?:verification|authentication|authorization|authorisation|two factor|login|log in) (?:code|number|digits?)(?:(?: \w+){0,5}? (?:text|texted|sent|send|emailed|email|phone|message|received|receive))?",
                 r"(?:security |access |confirmation )?(?:code|number)(?: \w+){0,4}? (?:texted|text you|text to you|sent you|sent to|send you|emailed|text message|sms)",
                 r"otp|o t p",
+                // Long words are misheard at their beginning.
+                r"\w*(?:ification|entication) codes?",
+                r"(?:what|which) codes? (?:did|have) you (?:\w+ )?(?:receive|received|get|got|gotten)",
                 r"codes? (?:from|in|on|off) (?:the|your|my) (?:\w+ )?(?:app|text|texts|email|phone|authenticator|message)",
                 r"(?:the|my) code is",
                 r"pass ?code",

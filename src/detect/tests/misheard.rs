@@ -98,3 +98,12 @@ fn misheard_groups_while_a_run_is_open() {
         "agent: {okay great, thank you for calling, how may I help}",
     ]);
 }
+
+#[test]
+fn digits_after_a_question_of_which_nothing_was_understood() {
+    check(&[
+        "agent 5.0: {and the advisory and the breathing is on the back, please.}",
+        "customer: go [three so five two six] and [three eight zero]",
+        "agent: {Everything went through fine and we will see the rest tomorrow morning.}",
+    ]);
+}

@@ -15,6 +15,8 @@ pub(super) struct Eagerness {
     pub(super) open: usize,
     /// A closed run of this many digits is hidden, unasked.
     pub(super) closed: usize,
+    /// A run of this many plain digits is hidden of which nothing at all was said.
+    pub(super) unexplained: usize,
     /// How long after its last digit a run stays open.
     pub(super) patience: MediaTime,
 }
@@ -36,16 +38,19 @@ pub(super) fn eagerness(profile: Profile) -> Eagerness {
         Profile::Strict => Eagerness {
             open: 4,
             closed: 5,
+            unexplained: 4,
             patience: MediaTime::from_millis(4_500),
         },
         Profile::Balanced => Eagerness {
             open: 4,
             closed: 12,
+            unexplained: 6,
             patience: MediaTime::from_millis(3_000),
         },
         Profile::Lenient => Eagerness {
             open: 7,
             closed: 15,
+            unexplained: 15,
             patience: MediaTime::from_millis(2_500),
         },
     }
