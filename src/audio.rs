@@ -4,6 +4,7 @@
 //! [`MediaTime`] is that index divided by the sample rate, kept in microseconds so that times of
 //! different rates compare.
 
+pub mod encoding;
 pub mod g711;
 pub mod wav_file;
 

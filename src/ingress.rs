@@ -1,15 +1,34 @@
-//! One file for each protocol, all behind [`Adapter`]: bytes in, placed audio out.
+//! One file for each protocol, all behind [`Adapter`]: messages in, placed audio and replies out.
 //!
-//! **Architecture invariant:** adapters are pure and bounded in memory; no socket, no clock. Malformed
-//! input is data: it is counted, and the call goes on or ends as the protocol says.
+//! **Architecture invariants:** adapters are pure and bounded in memory; no socket, no clock: the time since
+//! the connection was opened is an input. Malformed input is data: it is counted, and the call goes on or
+//! ends as the protocol says. A connection that gives no audio makes no call.
 
 pub mod twilio;
 
 mod placement;
+mod reorder;
+
+use std::time::Duration;
 
 use crate::audio::SampleRate;
 use crate::call::{CallId, Leg};
 use crate::session::RawFrame;
+
+/// Malformed messages after which a connection is closed.
+pub const MALFORMED_LIMIT: u64 = 16;
+/// Longest message in bytes, text or binary.
+pub const LONGEST_MESSAGE: usize = 64 * 1024;
+
+/// RFC 6455, 7.4.1, close codes that adapters use.
+mod close {
+    /// The peer broke the protocol.
+    pub(super) const PROTOCOL_ERROR: u16 = 1002;
+    /// A type of data that is not accepted.
+    pub(super) const UNSUPPORTED: u16 = 1003;
+    /// A message against the endpoint's policy.
+    pub(super) const POLICY: u16 = 1008;
+}
 
 /// What a protocol message means to the gateway.
 #[derive(Debug)]
@@ -30,6 +49,8 @@ pub enum Arrival {
         /// On which leg.
         leg: Leg,
     },
+    /// A text message for the peer, to be sent in order.
+    Reply(String),
     /// The platform ended the call.
     Stopped,
 }
@@ -63,22 +84,54 @@ pub struct Tally {
     pub repeated_samples: u64,
 }
 
+/// One message of a connection.
+#[derive(Debug, Clone, Copy)]
+pub enum Incoming<'a> {
+    /// A WebSocket text message.
+    Text(&'a str),
+    /// A WebSocket binary message, or what a TCP connection brought.
+    Binary(&'a [u8]),
+}
+
 /// One connection's protocol state.
 pub trait Adapter: Send {
+    /// Takes a message that came `since` the connection was opened; arrivals are appended in order, also
+    /// when an error is returned.
+    fn handle(
+        &mut self,
+        message: Incoming<'_>,
+        since: Duration,
+        arrivals: &mut Vec<Arrival>,
+    ) -> Result<(), ProtocolError>;
+
     /// What the messages so far came to.
     fn tally(&self) -> Tally;
+
     /// The platform's id of the stream once it has started, which only one connection may use at once.
     fn stream(&self) -> Option<&str> {
         None
     }
 
-    /// Takes a text message; arrivals are appended in order.
-    fn handle_text(&mut self, text: &str, arrivals: &mut Vec<Arrival>)
-    -> Result<(), ProtocolError>;
-    /// Takes a binary message; arrivals are appended in order.
-    fn handle_binary(
-        &mut self,
-        bytes: &[u8],
-        arrivals: &mut Vec<Arrival>,
-    ) -> Result<(), ProtocolError>;
+    /// What is said to the peer before the gateway closes by its own wish, if the protocol has such a
+    /// message. `problem` is the reason, without a value.
+    fn farewell(&mut self, _problem: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether a connection that closes without a message that says so has ended as it should: protocols
+    /// without a stop message.
+    fn ends_by_closing(&self) -> bool {
+        false
+    }
+}
+
+/// Counts a malformed message, and turns the error into a closing one when there were too many.
+fn tolerate(tally: &mut Tally, error: ProtocolError, code: u16) -> ProtocolError {
+    tally.malformed += 1;
+    match error {
+        ProtocolError::Dropped(problem) if tally.malformed >= MALFORMED_LIMIT => {
+            ProtocolError::Closed { code, problem }
+        }
+        ProtocolError::Dropped(_) | ProtocolError::Closed { .. } => error,
+    }
 }

@@ -1,62 +1,123 @@
-//! Twilio Media Streams: JSON text messages with base64 mu-law, one connection for each stream.
+//! Twilio Media Streams and its dialects (SignalWire, Telnyx, Plivo): JSON text messages with base64
+//! audio, one connection for each stream.
 //!
 //! ```text
 //! AwaitConnected --connected--> AwaitStart --start--> Streaming --stop--> Stopped
 //!        \___________________start____________________/
 //! ```
 //!
-//! Source: Twilio's "Media Streams - WebSocket messages". Numbers may be JSON strings or numbers,
-//! unknown fields and events are ignored, and `start` may come without `connected`, as look-alikes
-//! send it. `customParameters` come from outside and mean nothing here.
+//! Source: Twilio's "Media Streams - WebSocket messages" and the platforms' own pages. Numbers may be JSON
+//! strings or numbers, names of either style, unknown fields and events are ignored, and `start` may come
+//! without `connected`. `customParameters` come from outside and mean nothing here.
 //!
 //! **Architecture invariants:** nothing is ever sent on the socket; memory is bounded by one message.
 
 mod message;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use audio_codec_algorithms::decode_ulaw;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::placement::Placement;
-use super::{Adapter, Arrival, ProtocolError, Tally};
+use super::reorder::Reorder;
+use super::{Adapter, Arrival, Incoming, LONGEST_MESSAGE, ProtocolError, Tally, close, tolerate};
+use crate::audio::encoding::Encoding;
+use crate::audio::g711::Law;
 use crate::audio::{SampleIndex, SampleRate};
 use crate::call::{CallId, Leg, Sensitive};
 use crate::session::RawFrame;
 
-use message::{Envelope, Head, KeyPress, Media, Start, Track};
+use message::{Direction, Envelope, Head, KeyPress, Media, Start};
 
-/// Longest message in bytes. Twilio's own have about 330.
-pub const LONGEST_MESSAGE: usize = 64 * 1024;
 /// Longest decoded payload in bytes: one second of mu-law. Twilio's own have 160.
 pub const LONGEST_PAYLOAD: usize = 8 * 1024;
-/// Malformed messages after which a connection is closed.
-pub const MALFORMED_LIMIT: u64 = 16;
+/// The same where samples have two bytes and rates are higher.
+const LONGEST_LINEAR_PAYLOAD: usize = 32 * 1024;
 
 /// Latest timestamp in milliseconds: no call lasts a year.
 const LATEST_TIMESTAMP: u64 = 366 * 24 * 3_600 * 1_000;
 /// Longest `streamSid`; Twilio's have 34 characters, look-alikes send UUIDs.
 const LONGEST_STREAM_ID: usize = 128;
-const SAMPLES_PER_MILLISECOND: u64 = 8;
 
-/// RFC 6455, 7.4.1: the peer broke the protocol.
-const CLOSE_PROTOCOL_ERROR: u16 = 1002;
-/// RFC 6455, 7.4.1: a type of data that is not accepted.
-const CLOSE_UNSUPPORTED: u16 = 1003;
-/// RFC 6455, 7.4.1: a message against the endpoint's policy.
-const CLOSE_POLICY: u16 = 1008;
+/// A platform that speaks Twilio's protocol, or nearly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Twilio: mu-law at 8 kHz.
+    Twilio,
+    /// SignalWire: Twilio's names; `streamSid` in `start` alone; linear 16-bit at up to 24 kHz.
+    SignalWire,
+    /// Telnyx: names in snake case; packets may come out of order.
+    Telnyx,
+    /// Plivo: `start` comes first, times are of the day, and the end is the connection's.
+    Plivo,
+}
 
-/// One Twilio stream's protocol state.
+impl Dialect {
+    /// How the platform writes 16-bit samples. UNCONFIRMED for all three: SignalWire's host order, Plivo's
+    /// samples, and Telnyx's RTP payload, which has network order.
+    fn linear(self) -> Encoding {
+        match self {
+            Dialect::Telnyx => Encoding::LinearBig,
+            Dialect::Twilio | Dialect::SignalWire | Dialect::Plivo => Encoding::LinearLittle,
+        }
+    }
+
+    fn is_ordered(self) -> bool {
+        self != Dialect::Telnyx
+    }
+
+    /// Whether timestamps count from the start of the stream.
+    fn counts_from_start(self) -> bool {
+        self != Dialect::Plivo
+    }
+}
+
+/// One stream's protocol state.
 #[derive(Debug)]
 pub struct TwilioAdapter {
+    dialect: Dialect,
     state: State,
     outbound: Leg,
-    agent: Placement,
-    customer: Placement,
-    last_chunks: [Option<(u64, u64)>; 2],
+    format: (Encoding, SampleRate),
+    /// The timestamp of the stream's start, where timestamps do not count from there.
+    origin: Option<u64>,
+    agent: Track,
+    customer: Track,
     tally: Tally,
+}
+
+/// One direction of the audio.
+#[derive(Debug)]
+struct Track {
+    placement: Placement,
+    reorder: Reorder<Packet>,
+    last_chunk: Option<(u64, u64)>,
+}
+
+impl Track {
+    fn new(rate: SampleRate) -> Self {
+        Self {
+            placement: Placement::new(u64::from(rate.hertz()) / 1_000),
+            reorder: Reorder::default(),
+            last_chunk: None,
+        }
+    }
+}
+
+/// A `media` message's audio.
+struct Packet {
+    /// Milliseconds from the start of the stream.
+    timestamp: u64,
+    samples: Sensitive<Vec<i16>>,
+}
+
+impl std::fmt::Debug for Packet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Packet({} ms)", self.timestamp)
+    }
 }
 
 #[derive(Debug)]
@@ -70,25 +131,33 @@ enum State {
 impl TwilioAdapter {
     /// A connection just opened. `outbound` is who is heard on the outbound track: the agent, unless the
     /// stream was started on the other leg of the call.
-    pub fn new(outbound: Leg) -> Self {
+    pub fn new(dialect: Dialect, outbound: Leg) -> Self {
+        let rate = SampleRate::TELEPHONE;
         Self {
+            dialect,
             state: State::AwaitConnected,
             outbound,
-            agent: Placement::new(SAMPLES_PER_MILLISECOND),
-            customer: Placement::new(SAMPLES_PER_MILLISECOND),
-            last_chunks: [None; 2],
+            format: (Encoding::Companded(Law::Mu), rate),
+            origin: None,
+            agent: Track::new(rate),
+            customer: Track::new(rate),
             tally: Tally::default(),
         }
     }
 
-    fn leg(&self, track: Track) -> Leg {
-        match (track, self.outbound) {
-            (Track::Outbound, Leg::Customer) | (Track::Inbound, Leg::Agent | Leg::Mixed) => {
-                Leg::Customer
-            }
-            (Track::Outbound, Leg::Agent | Leg::Mixed) | (Track::Inbound, Leg::Customer) => {
-                Leg::Agent
-            }
+    fn leg(&self, direction: Direction) -> Leg {
+        match (direction, self.outbound) {
+            (Direction::Outbound, Leg::Customer)
+            | (Direction::Inbound, Leg::Agent | Leg::Mixed) => Leg::Customer,
+            (Direction::Outbound, Leg::Agent | Leg::Mixed)
+            | (Direction::Inbound, Leg::Customer) => Leg::Agent,
+        }
+    }
+
+    fn track(&mut self, leg: Leg) -> &mut Track {
+        match leg {
+            Leg::Agent | Leg::Mixed => &mut self.agent,
+            Leg::Customer => &mut self.customer,
         }
     }
 
@@ -104,7 +173,7 @@ impl TwilioAdapter {
         if let (State::Streaming { stream }, Some(claimed)) = (&self.state, &head.stream)
             && **stream != **claimed
         {
-            return Err(closed(CLOSE_POLICY, "a message of another stream"));
+            return Err(closed(close::POLICY, "a message of another stream"));
         }
         match &*head.event {
             "connected" => self.connected(),
@@ -112,6 +181,7 @@ impl TwilioAdapter {
             "media" => self.media(text, arrivals),
             "dtmf" => self.key_pressed(text, arrivals),
             "stop" => {
+                self.flush(arrivals);
                 self.state = State::Stopped;
                 self.tally.accepted += 1;
                 arrivals.push(Arrival::Stopped);
@@ -145,40 +215,47 @@ impl TwilioAdapter {
         arrivals: &mut Vec<Arrival>,
     ) -> Result<(), ProtocolError> {
         if matches!(self.state, State::Streaming { .. }) {
-            return Err(closed(CLOSE_PROTOCOL_ERROR, "a second start"));
+            return Err(closed(close::PROTOCOL_ERROR, "a second start"));
         }
-        let start: Start<'_> = match Envelope::parse(text) {
-            Some(envelope) => envelope,
-            None => return Err(closed(CLOSE_POLICY, "a start without start.callSid")),
+        let Some(start) = Envelope::parse::<Start<'_>>(text) else {
+            return Err(closed(close::POLICY, "a start without its body"));
         };
-        if !start.format.is_telephone_mu_law() {
+        let Some(format) = start.format.audio(self.dialect.linear()) else {
             return Err(closed(
-                CLOSE_UNSUPPORTED,
-                "start.mediaFormat is not audio/x-mulaw at 8000 Hz with 1 channel",
+                close::UNSUPPORTED,
+                "start.mediaFormat is not one of mu-law or A-law at 8000 Hz, or L16 at 8000, 16000, 24000 or \
+                 48000 Hz, with 1 channel",
             ));
-        }
-        let call = CallId::new(&start.call).map_err(|_| {
+        };
+        let Some(call) = start.session.or(start.call) else {
+            return Err(closed(close::POLICY, "a start without the call's id"));
+        };
+        let call = CallId::new(&call).map_err(|_| {
             closed(
-                CLOSE_POLICY,
-                "start.callSid is not 1 to 64 of A-Z a-z 0-9 _ -",
+                close::POLICY,
+                "the call's id in start is not 1 to 64 of A-Z a-z 0-9 _ -",
             )
         })?;
         let stream = stream.or(start.stream).unwrap_or_default();
         if stream.len() > LONGEST_STREAM_ID {
             return Err(closed(
-                CLOSE_POLICY,
-                "a streamSid of more than 128 characters",
+                close::POLICY,
+                "a stream's id of more than 128 characters",
             ));
         }
         self.state = State::Streaming {
             stream: stream.into(),
         };
+        self.format = format;
+        let (_, rate) = format;
+        self.agent = Track::new(rate);
+        self.customer = Track::new(rate);
         self.tally.accepted += 1;
         arrivals.push(Arrival::Started {
             call,
             // Always both: a track may begin late, and channels keep their places.
             legs: &[Leg::Agent, Leg::Customer],
-            rate: SampleRate::TELEPHONE,
+            rate,
         });
         Ok(())
     }
@@ -190,62 +267,84 @@ impl TwilioAdapter {
                 "media without track, timestamp or payload",
             ));
         };
-        let timestamp = media.timestamp.0;
-        if timestamp > LATEST_TIMESTAMP {
-            return Err(ProtocolError::Dropped("media.timestamp is out of range"));
-        }
-        // Four characters stand for three bytes.
-        if media.payload.len() > LONGEST_PAYLOAD.div_ceil(3) * 4 {
-            return Err(ProtocolError::Dropped("a payload of more than 8 KiB"));
-        }
-        let mut bytes = Zeroizing::new(Vec::new());
-        if STANDARD
-            .decode_vec(media.payload.as_bytes(), &mut bytes)
-            .is_err()
-        {
-            return Err(ProtocolError::Dropped("media.payload is not base64"));
-        }
-        if bytes.len() > LONGEST_PAYLOAD {
-            return Err(ProtocolError::Dropped("a payload of more than 8 KiB"));
-        }
+        let timestamp = self.since_start(media.timestamp.0)?;
+        let (encoding, _) = self.format;
+        let bytes = payload(&media.payload, encoding)?;
         if bytes.is_empty() {
             self.tally.ignored += 1;
             return Ok(());
         }
         self.tally.accepted += 1;
+        let samples = encoding.decode(&bytes);
 
         let leg = self.leg(media.track);
-        let last_chunk = &mut self.last_chunks[usize::from(leg == Leg::Customer)];
+        let is_ordered = self.dialect.is_ordered();
+        let track = self.track(leg);
         if let Some(chunk) = media.chunk {
             // Short packets sent twice are within the jitter of each other.
             let this = Some((chunk.0, timestamp));
-            if *last_chunk == this {
-                self.tally.repeated_samples += bytes.len() as u64;
+            if track.last_chunk == this {
+                self.tally.repeated_samples += samples.len() as u64;
                 return Ok(());
             }
-            *last_chunk = this;
+            track.last_chunk = this;
         }
-        let placement = match leg {
-            Leg::Agent | Leg::Mixed => &mut self.agent,
-            Leg::Customer => &mut self.customer,
+        let packet = Packet {
+            timestamp,
+            samples: Sensitive::new(samples),
         };
-        let mut placed_samples = 0;
-        for piece in placement.place(timestamp * SAMPLES_PER_MILLISECOND, bytes.len()) {
-            let samples: Vec<i16> = bytes
-                .get(piece.samples)
-                .unwrap_or_default()
-                .iter()
-                .map(|&byte| decode_ulaw(byte))
-                .collect();
-            placed_samples += samples.len() as u64;
+        match media.chunk {
+            Some(chunk) if !is_ordered => {
+                let mut ready = Vec::new();
+                track.reorder.push(chunk.0, packet, &mut ready);
+                for packet in ready {
+                    self.place(leg, &packet, arrivals);
+                }
+            }
+            _ => self.place(leg, &packet, arrivals),
+        }
+        Ok(())
+    }
+
+    /// A timestamp in milliseconds from the start of the stream.
+    fn since_start(&mut self, timestamp: u64) -> Result<u64, ProtocolError> {
+        let since = if self.dialect.counts_from_start() {
+            timestamp
+        } else {
+            timestamp.saturating_sub(*self.origin.get_or_insert(timestamp))
+        };
+        if since > LATEST_TIMESTAMP {
+            return Err(ProtocolError::Dropped("media.timestamp is out of range"));
+        }
+        Ok(since)
+    }
+
+    fn place(&mut self, leg: Leg, packet: &Packet, arrivals: &mut Vec<Arrival>) {
+        let (_, rate) = self.format;
+        let samples = packet.samples.expose();
+        let claimed = packet.timestamp * (u64::from(rate.hertz()) / 1_000);
+        let mut placed = 0;
+        for piece in self.track(leg).placement.place(claimed, samples.len()) {
+            let part = samples.get(piece.samples).unwrap_or_default().to_vec();
+            placed += part.len() as u64;
             arrivals.push(Arrival::Audio(RawFrame {
                 leg,
                 at: SampleIndex(piece.at),
-                samples: Sensitive::new(samples),
+                samples: Sensitive::new(part),
             }));
         }
-        self.tally.repeated_samples += (bytes.len() as u64).saturating_sub(placed_samples);
-        Ok(())
+        self.tally.repeated_samples += (samples.len() as u64).saturating_sub(placed);
+    }
+
+    /// Nothing more will come: places what waited for packets before it.
+    fn flush(&mut self, arrivals: &mut Vec<Arrival>) {
+        for leg in [Leg::Agent, Leg::Customer] {
+            let mut ready = Vec::new();
+            self.track(leg).reorder.finish(&mut ready);
+            for packet in ready {
+                self.place(leg, &packet, arrivals);
+            }
+        }
     }
 
     fn key_pressed(
@@ -254,7 +353,7 @@ impl TwilioAdapter {
         arrivals: &mut Vec<Arrival>,
     ) -> Result<(), ProtocolError> {
         self.require_start("dtmf before start")?;
-        let track = Envelope::parse::<KeyPress>(text).map_or(Track::Inbound, |key| key.track);
+        let track = Envelope::parse::<KeyPress>(text).map_or(Direction::Inbound, |key| key.track);
         self.tally.accepted += 1;
         arrivals.push(Arrival::KeyPressed {
             leg: self.leg(track),
@@ -264,19 +363,10 @@ impl TwilioAdapter {
 
     fn require_start(&self, problem: &'static str) -> Result<(), ProtocolError> {
         match self.state {
-            State::AwaitConnected | State::AwaitStart => Err(closed(CLOSE_PROTOCOL_ERROR, problem)),
-            State::Streaming { .. } | State::Stopped => Ok(()),
-        }
-    }
-
-    /// Counts a malformed message, and closes the connection when there were too many.
-    fn tolerate(&mut self, error: ProtocolError, code: u16) -> ProtocolError {
-        self.tally.malformed += 1;
-        match error {
-            ProtocolError::Dropped(problem) if self.tally.malformed >= MALFORMED_LIMIT => {
-                closed(code, problem)
+            State::AwaitConnected | State::AwaitStart => {
+                Err(closed(close::PROTOCOL_ERROR, problem))
             }
-            ProtocolError::Dropped(_) | ProtocolError::Closed { .. } => error,
+            State::Streaming { .. } | State::Stopped => Ok(()),
         }
     }
 }
@@ -293,23 +383,57 @@ impl Adapter for TwilioAdapter {
         }
     }
 
-    fn handle_text(
-        &mut self,
-        text: &str,
-        arrivals: &mut Vec<Arrival>,
-    ) -> Result<(), ProtocolError> {
-        self.dispatch(text, arrivals)
-            .map_err(|error| self.tolerate(error, CLOSE_POLICY))
+    fn ends_by_closing(&self) -> bool {
+        self.dialect == Dialect::Plivo
     }
 
-    fn handle_binary(
+    fn handle(
         &mut self,
-        _bytes: &[u8],
-        _arrivals: &mut Vec<Arrival>,
+        message: Incoming<'_>,
+        _since: Duration,
+        arrivals: &mut Vec<Arrival>,
     ) -> Result<(), ProtocolError> {
-        let error = ProtocolError::Dropped("a binary message; Twilio sends text");
-        Err(self.tolerate(error, CLOSE_UNSUPPORTED))
+        let (error, code) = match message {
+            Incoming::Text(text) => match self.dispatch(text, arrivals) {
+                Ok(()) => return Ok(()),
+                Err(error) => (error, close::POLICY),
+            },
+            Incoming::Binary(_) => (
+                ProtocolError::Dropped("a binary message; Twilio sends text"),
+                close::UNSUPPORTED,
+            ),
+        };
+        Err(tolerate(&mut self.tally, error, code))
     }
+}
+
+/// A message's audio bytes.
+fn payload(text: &str, encoding: Encoding) -> Result<Zeroizing<Vec<u8>>, ProtocolError> {
+    let (longest, too_long) = match encoding {
+        Encoding::Companded(_) => (
+            LONGEST_PAYLOAD,
+            ProtocolError::Dropped("a payload of more than 8 KiB"),
+        ),
+        Encoding::LinearLittle | Encoding::LinearBig => (
+            LONGEST_LINEAR_PAYLOAD,
+            ProtocolError::Dropped("a payload of more than 32 KiB"),
+        ),
+    };
+    // Four characters stand for three bytes.
+    if text.len() > longest.div_ceil(3) * 4 {
+        return Err(too_long);
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    if STANDARD.decode_vec(text.as_bytes(), &mut bytes).is_err() {
+        return Err(ProtocolError::Dropped("media.payload is not base64"));
+    }
+    if bytes.len() > longest {
+        return Err(too_long);
+    }
+    if bytes.len() % encoding.width() != 0 {
+        return Err(ProtocolError::Dropped("media.payload has half a sample"));
+    }
+    Ok(bytes)
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(

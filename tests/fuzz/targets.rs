@@ -5,13 +5,14 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use hushgate::audio::wav_file::WavFile;
 use hushgate::call::Leg;
 use hushgate::detect::Kind;
 use hushgate::detect::text::{TextSearch, find_in_text};
-use hushgate::ingress::twilio::TwilioAdapter;
-use hushgate::ingress::{Adapter, Arrival, ProtocolError};
+use hushgate::ingress::twilio::{Dialect, TwilioAdapter};
+use hushgate::ingress::{Adapter, Arrival, Incoming, ProtocolError};
 use hushgate::model::ggml::check;
 use hushgate::policy::Policy;
 
@@ -71,12 +72,25 @@ pub fn wav(bytes: &[u8]) {
 /// The messages of a connection, one a line.
 pub fn twilio(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let mut adapter = TwilioAdapter::new(Leg::Agent);
+    for dialect in [
+        Dialect::Twilio,
+        Dialect::SignalWire,
+        Dialect::Telnyx,
+        Dialect::Plivo,
+    ] {
+        text_messages(TwilioAdapter::new(dialect, Leg::Agent), &text);
+    }
+}
+
+/// Whatever a peer says, a connection begins at most once, ends at most once, and gives no more audio than
+/// it brought.
+fn text_messages(mut adapter: impl Adapter, text: &str) {
     let mut arrivals = Vec::new();
     let mut messages = 0;
     for message in text.lines() {
         messages += 1;
-        let answer = adapter.handle_text(message, &mut arrivals);
+        let since = Duration::from_millis(20 * messages);
+        let answer = adapter.handle(Incoming::Text(message), since, &mut arrivals);
         if matches!(answer, Err(ProtocolError::Closed { .. })) {
             break;
         }
@@ -88,7 +102,7 @@ pub fn twilio(bytes: &[u8]) {
         match arrival {
             Arrival::Started { .. } => assert_eq!(place, 0),
             Arrival::Audio(frame) => samples += frame.samples.expose().len(),
-            Arrival::KeyPressed { .. } => {}
+            Arrival::KeyPressed { .. } | Arrival::Reply(_) => {}
             Arrival::Stopped => assert_eq!(place + 1, arrivals.len()),
         }
     }

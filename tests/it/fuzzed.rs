@@ -2,6 +2,8 @@
 //!
 //! `make fuzz` goes on where this ends.
 
+use std::time::Duration;
+
 use base64::Engine;
 use proptest::prelude::*;
 
@@ -181,9 +183,18 @@ fn seeds_are_understood() {
     assert!(findings.len() >= 3, "{findings:?}");
     let policy = String::from_utf8(seed("policy")).unwrap();
     assert!(hushgate::policy::Policy::parse(&policy, "policy.toml").is_ok());
-    let mut twilio = hushgate::ingress::twilio::TwilioAdapter::new(hushgate::call::Leg::Agent);
+    let mut twilio = hushgate::ingress::twilio::TwilioAdapter::new(
+        hushgate::ingress::twilio::Dialect::Twilio,
+        hushgate::call::Leg::Agent,
+    );
     for message in self::twilio().lines() {
-        twilio.handle_text(message, &mut Vec::new()).unwrap();
+        twilio
+            .handle(
+                hushgate::ingress::Incoming::Text(message),
+                Duration::ZERO,
+                &mut Vec::new(),
+            )
+            .unwrap();
     }
     assert_eq!(twilio.tally().accepted, 7);
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! One call's connection: reads messages, hands what they mean to the call's task, and closes.
 //!
-//! Nothing but control frames is ever sent: Twilio fails a one-way stream that gets more. Bad messages
-//! are counted, and told in one line when the connection ends.
+//! Nothing is sent but control frames and what the protocol's adapter answers: Twilio fails a one-way stream
+//! that gets more. Bad messages are counted, and told in one line when the connection ends.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::{Shared, StreamClaim, http};
 use crate::audio::SampleRate;
 use crate::call::{CallId, Leg};
 use crate::gateway::call::{Call, CallError, Input, Transcriber};
-use crate::ingress::{Adapter, Arrival, ProtocolError};
+use crate::ingress::{Adapter, Arrival, Incoming, ProtocolError};
 
 /// Audio messages between socket and call: 1.3 s of two tracks. When it is full the socket is not read.
 const QUEUE: usize = 128;
@@ -80,9 +80,15 @@ pub(super) async fn run(
         engine,
         adapter,
         socket,
+        begun: Instant::now(),
         live: None,
     };
     let end = reader.read().await;
+    if !end.normal {
+        let limit = reader.shared.settings.limits.close;
+        // A peer that does not take its leave is cut off.
+        let _ = timeout(limit, reader.take_leave(end.why)).await;
+    }
     let Reader {
         mut socket,
         live,
@@ -115,7 +121,13 @@ pub(super) async fn run(
     });
 
     match live {
-        None => close(socket, &end, &shared).await,
+        None => {
+            if end.normal {
+                // The peer said that it is done, and closes.
+                let _ = timeout(shared.settings.limits.close, until_closed(&mut socket)).await;
+            }
+            close(socket, &end, &shared).await;
+        }
         Some(live) if end.normal => {
             let call = hang_up(live, &end).instrument(span);
             let mut call = std::pin::pin!(call);
@@ -183,6 +195,7 @@ struct Reader {
     engine: Arc<dyn Transcriber>,
     adapter: Box<dyn Adapter>,
     socket: WebSocket,
+    begun: Instant,
     live: Option<Live>,
 }
 
@@ -219,9 +232,23 @@ impl Reader {
                 Ok(Some(Err(error))) => return broken(&error),
                 Ok(Some(Ok(message))) => message,
             };
+            let since = self.begun.elapsed();
             let outcome = match message {
-                Message::Text(text) => self.adapter.handle_text(&text, &mut arrivals),
-                Message::Binary(bytes) => self.adapter.handle_binary(&bytes, &mut arrivals),
+                Message::Text(text) => {
+                    self.adapter
+                        .handle(Incoming::Text(&text), since, &mut arrivals)
+                }
+                Message::Binary(bytes) => {
+                    self.adapter
+                        .handle(Incoming::Binary(&bytes), since, &mut arrivals)
+                }
+                Message::Close(_) if self.live.is_some() && self.adapter.ends_by_closing() => {
+                    return End {
+                        close: None,
+                        why: "the platform closed the stream",
+                        normal: true,
+                    };
+                }
                 Message::Close(_) => {
                     return End::abnormal(None, "the connection was closed without stop");
                 }
@@ -244,6 +271,7 @@ impl Reader {
             Arrival::Stopped => return Some(End::normal("the call was stopped")),
             // Audible keys are heard like any sound; this message alone changes nothing.
             Arrival::KeyPressed { .. } => return None,
+            Arrival::Reply(text) => return self.reply(text).await,
             Arrival::Audio(frame) => Input::Audio(frame),
         };
         let live = self.live.as_ref()?;
@@ -254,6 +282,50 @@ impl Reader {
                 .then(|| End::abnormal(code::INTERNAL, "the call cannot go on")),
             () = self.shared.shutdown.cancelled() => {
                 Some(End::abnormal(code::GOING_AWAY, "the gateway is shutting down"))
+            }
+        }
+    }
+
+    /// Sends the adapter's answer. A peer that does not read is not waited for long.
+    async fn reply(&mut self, text: String) -> Option<End> {
+        let sending = self.socket.send(Message::Text(text.into()));
+        match timeout(self.shared.settings.limits.close, sending).await {
+            Ok(Ok(())) => None,
+            Ok(Err(_)) => Some(End::abnormal(None, "the connection was lost")),
+            Err(_) => Some(End::abnormal(None, "the peer does not read")),
+        }
+    }
+
+    /// Tells the peer that the gateway ends the stream, where the protocol has words for it, and answers
+    /// what the peer says to that.
+    async fn take_leave(&mut self, why: &'static str) {
+        let Some(farewell) = self.adapter.farewell(why) else {
+            return;
+        };
+        if self.reply(farewell).await.is_some() {
+            return;
+        }
+        let mut arrivals = Vec::new();
+        while let Some(Ok(message)) = self.socket.recv().await {
+            let Message::Text(text) = message else {
+                continue;
+            };
+            let since = self.begun.elapsed();
+            let outcome = self
+                .adapter
+                .handle(Incoming::Text(&text), since, &mut arrivals);
+            for arrival in arrivals.drain(..) {
+                let gone = match arrival {
+                    Arrival::Reply(text) => self.reply(text).await.is_some(),
+                    Arrival::Stopped => true,
+                    _ => false,
+                };
+                if gone {
+                    return;
+                }
+            }
+            if matches!(outcome, Err(ProtocolError::Closed { .. })) {
+                return;
             }
         }
     }

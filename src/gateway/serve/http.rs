@@ -18,7 +18,8 @@ use tokio::time::{Instant, timeout};
 
 use super::{Shared, connection};
 use crate::gateway::call::Transcriber;
-use crate::ingress::twilio::{LONGEST_MESSAGE, TwilioAdapter};
+use crate::ingress::LONGEST_MESSAGE;
+use crate::ingress::twilio::{Dialect, TwilioAdapter};
 
 /// How long the outcome of writing to the recordings folder holds.
 const PROBE_AGE: Duration = Duration::from_secs(2);
@@ -134,7 +135,10 @@ async fn twilio(
             return (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response();
         }
     };
-    let adapter = Box::new(TwilioAdapter::new(shared.settings.twilio.outbound));
+    let adapter = Box::new(TwilioAdapter::new(
+        Dialect::Twilio,
+        shared.settings.twilio.outbound,
+    ));
     let tasks = shared.tasks.clone();
     upgrade
         // Messages have about 330 bytes; buffers grow for larger ones.

@@ -6,12 +6,22 @@ use std::fmt;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::audio::SampleRate;
+use crate::audio::encoding::Encoding;
+use crate::audio::g711::Law;
+
 /// What every message has. The rest is read when the event is known.
 #[derive(Deserialize)]
 pub(super) struct Head<'a> {
     #[serde(borrow)]
     pub(super) event: Cow<'a, str>,
-    #[serde(borrow, default, rename = "streamSid")]
+    #[serde(
+        borrow,
+        default,
+        rename = "streamSid",
+        alias = "stream_id",
+        alias = "streamId"
+    )]
     pub(super) stream: Option<Cow<'a, str>>,
 }
 
@@ -34,38 +44,73 @@ impl Envelope<()> {
 /// `start`.
 #[derive(Deserialize)]
 pub(super) struct Start<'a> {
-    #[serde(borrow, rename = "callSid")]
-    pub(super) call: Cow<'a, str>,
-    #[serde(borrow, default, rename = "streamSid")]
+    /// Telnyx has more than one id; this is the one that is a plain word.
+    #[serde(borrow, default, rename = "call_session_id")]
+    pub(super) session: Option<Cow<'a, str>>,
+    #[serde(
+        borrow,
+        default,
+        rename = "callSid",
+        alias = "callId",
+        alias = "call_control_id"
+    )]
+    pub(super) call: Option<Cow<'a, str>>,
+    #[serde(
+        borrow,
+        default,
+        rename = "streamSid",
+        alias = "stream_id",
+        alias = "streamId"
+    )]
     pub(super) stream: Option<Cow<'a, str>>,
-    #[serde(borrow, default, rename = "mediaFormat")]
+    #[serde(borrow, default, rename = "mediaFormat", alias = "media_format")]
     pub(super) format: MediaFormat<'a>,
 }
 
-/// `start.mediaFormat`; a value that is absent is Twilio's only one.
+/// `start.mediaFormat`; what is absent is Twilio's only value.
 #[derive(Default, Deserialize)]
 pub(super) struct MediaFormat<'a> {
     #[serde(borrow, default)]
     encoding: Option<Cow<'a, str>>,
-    #[serde(default, rename = "sampleRate")]
+    #[serde(default, rename = "sampleRate", alias = "sample_rate")]
     rate: Option<Number>,
     #[serde(default)]
     channels: Option<Number>,
 }
 
 impl MediaFormat<'_> {
-    pub(super) fn is_telephone_mu_law(&self) -> bool {
-        let encoding = self.encoding.as_deref().unwrap_or("audio/x-mulaw");
-        encoding.eq_ignore_ascii_case("audio/x-mulaw")
-            && self.rate.is_none_or(|rate| rate.0 == 8_000)
-            && self.channels.is_none_or(|channels| channels.0 == 1)
+    /// The form and rate of the samples, or `None` if it is not one that is understood.
+    ///
+    /// `linear` is how the platform writes 16-bit samples.
+    pub(super) fn audio(&self, linear: Encoding) -> Option<(Encoding, SampleRate)> {
+        if self.channels.is_some_and(|channels| channels.0 != 1) {
+            return None;
+        }
+        let name = self.encoding.as_deref().unwrap_or("audio/x-mulaw");
+        // Plivo's content types have the rate as a parameter.
+        let (name, parameter) = name.split_once(';').unwrap_or((name, ""));
+        let named_rate = parameter
+            .trim()
+            .strip_prefix("rate=")
+            .and_then(|rate| rate.parse().ok());
+        let rate = self.rate.map(|rate| rate.0).or(named_rate).unwrap_or(8_000);
+        let (encoding, rates): (Encoding, &[u64]) = match name.trim().to_ascii_lowercase().as_str()
+        {
+            "audio/x-mulaw" | "pcmu" => (Encoding::Companded(Law::Mu), &[8_000]),
+            "audio/x-alaw" | "pcma" => (Encoding::Companded(Law::A), &[8_000]),
+            "audio/x-l16" | "l16" => (linear, &[8_000, 16_000, 24_000, 48_000]),
+            _ => return None,
+        };
+        let rate = rates.iter().find(|&&known| known == rate)?;
+        let rate = SampleRate::new(u32::try_from(*rate).ok()?).ok()?;
+        Some((encoding, rate))
     }
 }
 
 /// `media`.
 #[derive(Deserialize)]
 pub(super) struct Media<'a> {
-    pub(super) track: Track,
+    pub(super) track: Direction,
     #[serde(default)]
     pub(super) chunk: Option<Number>,
     pub(super) timestamp: Number,
@@ -76,12 +121,12 @@ pub(super) struct Media<'a> {
 /// `dtmf`, without the digit.
 #[derive(Deserialize)]
 pub(super) struct KeyPress {
-    pub(super) track: Track,
+    pub(super) track: Direction,
 }
 
 /// Which way the audio goes, seen from Twilio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(super) enum Track {
+pub(super) enum Direction {
     /// What Twilio hears from the call's leg.
     #[serde(rename = "inbound", alias = "inbound_track")]
     Inbound,

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::ingress::MALFORMED_LIMIT;
 
 const STREAM: &str = "MZ18ad3ab5a668481ce02b83e7395059f0";
 const CALL: &str = "CA00000000000000000000000000000001";
@@ -36,11 +37,15 @@ fn stop() -> String {
 
 /// What came of some messages: arrivals and errors in order, in short.
 fn hear(messages: &[String]) -> Vec<String> {
-    let mut adapter = TwilioAdapter::new(Leg::Agent);
+    hear_as(Dialect::Twilio, messages)
+}
+
+fn hear_as(dialect: Dialect, messages: &[String]) -> Vec<String> {
+    let mut adapter = TwilioAdapter::new(dialect, Leg::Agent);
     let mut said = Vec::new();
     for message in messages {
         let mut arrivals = Vec::new();
-        let result = adapter.handle_text(message, &mut arrivals);
+        let result = adapter.handle(Incoming::Text(message), Duration::ZERO, &mut arrivals);
         said.extend(arrivals.iter().map(describe));
         said.extend(result.err().map(|error| error.to_string()));
     }
@@ -57,6 +62,7 @@ fn describe(arrival: &Arrival) -> String {
             format!("{} {}+{samples}", frame.leg, frame.at.0)
         }
         Arrival::KeyPressed { leg } => format!("key {leg}"),
+        Arrival::Reply(text) => format!("reply {text}"),
         Arrival::Stopped => "stop".into(),
     }
 }
@@ -114,15 +120,117 @@ fn look_alikes_are_understood() {
 }
 
 #[test]
+fn signalwire_sends_wide_audio_and_names_the_stream_once() {
+    let id = "32de0dea-53cb-4b21-89a4-9e1819c043bc";
+    let start = json!({"event": "start", "sequenceNumber": "1", "streamSid": id, "start": {
+        "streamSid": id, "callSid": id, "tracks": ["inbound"],
+        "mediaFormat": {"encoding": "audio/x-L16", "sampleRate": 16000, "channels": 1}}});
+    let media = json!({"event": "media", "sequenceNumber": "2", "media": {"track": "inbound",
+        "chunk": "1", "timestamp": "20", "payload": STANDARD.encode([1, 2, 3, 4])}});
+    let half = json!({"event": "media", "sequenceNumber": "3", "media": {"track": "inbound",
+        "chunk": "2", "timestamp": "40", "payload": STANDARD.encode([1, 2, 3])}});
+    let messages = [start, media, half].map(|message| message.to_string());
+    assert_eq!(
+        hear_as(Dialect::SignalWire, &messages),
+        [
+            format!("start {id} 2 16000"),
+            "customer 320+2".into(),
+            "dropped a message: media.payload has half a sample".into(),
+        ]
+    );
+}
+
+#[test]
+fn telnyx_packets_are_put_in_order() {
+    let call = "ff55a038-5cb6-4d26-9e4d-2b1f6a0a6c11";
+    let start = json!({"event": "start", "sequence_number": "1", "stream_id": "32DE0DEA", "start": {
+        "user_id": "3E6F", "call_control_id": "v2:T02ll", "call_session_id": call,
+        "media_format": {"encoding": "PCMA", "sample_rate": 8000, "channels": 1}}});
+    let media = |chunk: u64| {
+        json!({"event": "media", "sequence_number": chunk.to_string(), "stream_id": "32DE0DEA",
+            "media": {"track": "inbound", "chunk": chunk.to_string(),
+            "timestamp": (chunk * 20).to_string(), "payload": STANDARD.encode([0xD5; 160])}})
+    };
+    let stop = json!({"event": "stop", "sequence_number": "9", "stream_id": "32DE0DEA",
+        "stop": {"call_control_id": "v2:T02ll"}});
+    let messages = [
+        json!({"event": "connected", "version": "1.0.0"}),
+        start,
+        media(0),
+        media(2),
+        media(1),
+        media(4),
+        stop,
+    ]
+    .map(|message| message.to_string());
+    assert_eq!(
+        hear_as(Dialect::Telnyx, &messages),
+        [
+            &format!("start {call} 2 8000"),
+            "customer 0+160",
+            "customer 160+160",
+            "customer 320+160",
+            // The packet before it never came: at the end it is placed by its time.
+            "customer 640+160",
+            "stop",
+        ]
+    );
+}
+
+#[test]
+fn plivo_counts_the_time_of_day_and_ends_by_closing() {
+    let id = "5a4f8c6e-0000-4000-8000-000000000001";
+    let start = json!({"event": "start", "sequenceNumber": 0, "extra_headers": "{}", "start": {
+        "callId": id, "streamId": id, "accountId": "MA", "tracks": ["inbound"],
+        "mediaFormat": {"encoding": "audio/x-l16;rate=16000"}}});
+    let media = |chunk: u64, time: u64| {
+        json!({"event": "media", "sequenceNumber": chunk, "streamId": id, "media": {
+            "track": "inbound", "chunk": chunk, "timestamp": time.to_string(),
+            "payload": STANDARD.encode([0; 640])}})
+    };
+    let messages = [
+        start,
+        media(1, 1_711_002_345_678),
+        media(2, 1_711_002_345_700),
+    ];
+    let messages = messages.map(|message| message.to_string());
+    assert_eq!(
+        hear_as(Dialect::Plivo, &messages),
+        [
+            &format!("start {id} 2 16000"),
+            "customer 0+320",
+            "customer 320+320"
+        ]
+    );
+    assert!(TwilioAdapter::new(Dialect::Plivo, Leg::Agent).ends_by_closing());
+    assert!(!TwilioAdapter::new(Dialect::Twilio, Leg::Agent).ends_by_closing());
+}
+
+#[test]
+fn a_codec_that_is_not_understood_is_refused_by_name_of_what_is() {
+    for encoding in ["OPUS", "AMR-WB", "G722", "audio/x-l16;rate=44100"] {
+        let start = json!({"event": "start", "stream_id": "s", "start": {
+            "call_session_id": "c", "media_format": {"encoding": encoding}}});
+        let said = hear_as(Dialect::Telnyx, &[start.to_string()]);
+        assert!(
+            said[0].starts_with("closed the connection (1003)"),
+            "{said:?}"
+        );
+    }
+}
+
+#[test]
 fn outbound_can_be_the_customer() {
-    let mut adapter = TwilioAdapter::new(Leg::Customer);
+    let mut adapter = TwilioAdapter::new(Dialect::Twilio, Leg::Customer);
     let mut arrivals = Vec::new();
     for message in [
         start(),
         media("outbound", 0, &SINE),
         media("inbound", 0, &SINE),
     ] {
-        adapter.handle_text(&message, &mut arrivals).unwrap();
+        adapter
+            .handle(Incoming::Text(&message), Duration::ZERO, &mut arrivals)
+            .unwrap();
     }
     let said: Vec<String> = arrivals.iter().map(describe).collect();
     assert_eq!(said, [STARTED, "customer 0+8", "agent 0+8"]);
@@ -153,11 +261,11 @@ fn broken_protocol_closes() {
     );
     closed(
         &[start().replace(CALL, "../etc")],
-        "closed the connection (1008): start.callSid",
+        "closed the connection (1008): the call's id in start",
     );
     closed(
         &[start().replace(CALL, "")],
-        "closed the connection (1008): start.callSid",
+        "closed the connection (1008): the call's id in start",
     );
     closed(
         &[json!({"event": "start"}).to_string()],
@@ -168,12 +276,12 @@ fn broken_protocol_closes() {
         "closed the connection (1003): start.mediaFormat",
     );
     closed(
-        &[start().replace("x-mulaw", "x-L16")],
+        &[start().replace("x-mulaw", "x-opus")],
         "closed the connection (1003): start.mediaFormat",
     );
     closed(
         &[start().replace(STREAM, &"x".repeat(200))],
-        "closed the connection (1008): a streamSid of more",
+        "closed the connection (1008): a stream's id of more",
     );
 }
 
@@ -214,13 +322,17 @@ fn malformed_messages_are_dropped() {
 
 #[test]
 fn too_many_malformed_messages_close() {
-    let mut adapter = TwilioAdapter::new(Leg::Agent);
+    let mut adapter = TwilioAdapter::new(Dialect::Twilio, Leg::Agent);
     let mut arrivals = Vec::new();
     for _ in 1..MALFORMED_LIMIT {
-        let error = adapter.handle_text("x", &mut arrivals).unwrap_err();
+        let error = adapter
+            .handle(Incoming::Text("x"), Duration::ZERO, &mut arrivals)
+            .unwrap_err();
         assert!(matches!(error, ProtocolError::Dropped(_)));
     }
-    let error = adapter.handle_binary(b"x", &mut arrivals).unwrap_err();
+    let error = adapter
+        .handle(Incoming::Binary(b"x"), Duration::ZERO, &mut arrivals)
+        .unwrap_err();
     assert!(matches!(error, ProtocolError::Closed { code: 1003, .. }));
     assert_eq!(adapter.tally().malformed, MALFORMED_LIMIT);
     assert!(arrivals.is_empty());
@@ -247,10 +359,12 @@ fn errors_do_not_quote_the_input() {
 
 /// The samples of each leg, zero where nothing was heard.
 fn listen(messages: impl IntoIterator<Item = String>) -> [Vec<i16>; 2] {
-    let mut adapter = TwilioAdapter::new(Leg::Agent);
+    let mut adapter = TwilioAdapter::new(Dialect::Twilio, Leg::Agent);
     let mut arrivals = Vec::new();
     for message in messages {
-        adapter.handle_text(&message, &mut arrivals).unwrap();
+        adapter
+            .handle(Incoming::Text(&message), Duration::ZERO, &mut arrivals)
+            .unwrap();
     }
     let mut legs = [Vec::new(), Vec::new()];
     for arrival in arrivals {
@@ -268,11 +382,11 @@ fn listen(messages: impl IntoIterator<Item = String>) -> [Vec<i16>; 2] {
 proptest! {
     #[test]
     fn arbitrary_text_never_panics(texts in prop::collection::vec(".{0,300}", 0..40)) {
-        let mut adapter = TwilioAdapter::new(Leg::Agent);
+        let mut adapter = TwilioAdapter::new(Dialect::Twilio, Leg::Agent);
         let mut arrivals = Vec::new();
         for text in texts {
-            let _ = adapter.handle_text(&text, &mut arrivals);
-            let _ = adapter.handle_binary(text.as_bytes(), &mut arrivals);
+            let _ = adapter.handle(Incoming::Text(&text), Duration::ZERO, &mut arrivals);
+            let _ = adapter.handle(Incoming::Binary(text.as_bytes()), Duration::ZERO, &mut arrivals);
         }
         prop_assert!(arrivals.is_empty());
     }
@@ -286,10 +400,10 @@ proptest! {
             0..60,
         )
     ) {
-        let mut adapter = TwilioAdapter::new(Leg::Agent);
+        let mut adapter = TwilioAdapter::new(Dialect::Twilio, Leg::Agent);
         let mut came = 0;
         let mut heard = 0;
-        adapter.handle_text(&start(), &mut Vec::new()).unwrap();
+        adapter.handle(Incoming::Text(&start()), Duration::ZERO, &mut Vec::new()).unwrap();
         for (kind, number, bytes, at, mangle) in messages {
             came += bytes.len();
             let mut text: Vec<char> = match kind {
@@ -305,7 +419,7 @@ proptest! {
                 text[at] = character;
             }
             let mut arrivals = Vec::new();
-            let _ = adapter.handle_text(&text.into_iter().collect::<String>(), &mut arrivals);
+            let _ = adapter.handle(Incoming::Text(&text.into_iter().collect::<String>()), Duration::ZERO, &mut arrivals);
             for arrival in arrivals {
                 if let Arrival::Audio(frame) = arrival {
                     heard += frame.samples.expose().len();
@@ -334,7 +448,7 @@ proptest! {
             at += now.len();
             rest = later;
         }
-        let expected: Vec<i16> = bytes.iter().map(|&byte| decode_ulaw(byte)).collect();
+        let expected: Vec<i16> = bytes.iter().map(|&byte| Law::Mu.decode(&[byte])[0]).collect();
         // Chunk numbers of the test repeat within 20 ms, as their timestamps may; both say "repeated".
         let messages = messages.into_iter().map(|text| text.replace("\"chunk\"", "\"_\""));
         let [agent, customer] = listen(messages);
