@@ -6,6 +6,7 @@
 //!
 //! Does not know what is in a policy file ([`crate::policy`] does) or in a model.
 
+pub mod doors;
 mod file;
 mod show;
 
@@ -14,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audio::MediaTime;
-use crate::call::Leg;
 use crate::policy::{Policy, PolicyError, Profile};
 
+pub use doors::Door;
 use file::{FileConfig, Source};
 
 /// Hold, in seconds, unless told otherwise.
@@ -48,32 +49,27 @@ pub struct Config {
     pub virtual_workers: usize,
     /// Where `serve` listens.
     pub listen: SocketAddr,
+    /// The server's certificate; without one connections are not encrypted.
+    pub tls: Option<TlsFiles>,
     /// Where `serve` records.
     pub recordings: PathBuf,
     /// Connections `serve` keeps open at once, calls or not.
     pub max_connections: usize,
     /// Calls `serve` takes at once.
     pub max_calls: usize,
-    /// The door for Twilio Media Streams.
-    pub twilio: TwilioDoor,
+    /// Where calls come in; at least one.
+    pub doors: Vec<Door>,
 }
 
-/// The door for Twilio Media Streams.
+/// The files of the server's identity, in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TwilioDoor {
-    /// The URL path that is served.
-    pub path: String,
-    /// Who is heard on Twilio's `outbound` track; the other party is on `inbound`.
-    pub outbound: Leg,
-}
-
-impl Default for TwilioDoor {
-    fn default() -> Self {
-        Self {
-            path: "/twilio".into(),
-            outbound: Leg::Agent,
-        }
-    }
+pub struct TlsFiles {
+    /// The certificate, with those that lead to an authority.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// Authorities of clients' certificates; `None` asks no client for one.
+    pub client_authorities: Option<PathBuf>,
 }
 
 /// Values from flags and environment, which go before the file's.
@@ -210,18 +206,21 @@ impl Config {
         let recordings = pick
             .path(overrides.recordings, server.recordings)
             .unwrap_or_else(|| PathBuf::from("recordings"));
-        let path = pick
-            .value("", None)
-            .or_file("doors.twilio.path", doors.twilio.path)
-            .or_default(TwilioDoor::default().path)
-            .checked(|path| bad_path(path))?;
-        let outbound = pick
-            .value("", None)
-            .or_file("doors.twilio.outbound", doors.twilio.outbound)
-            .or_default(Leg::Agent)
-            .checked(|leg| {
-                (*leg == Leg::Mixed).then(|| "\"mixed\"; expected \"agent\" or \"customer\"".into())
-            })?;
+        let tls = server.tls.map(|tls| {
+            let beside = |path: toml::Spanned<PathBuf>| {
+                let path = path.into_inner();
+                source.map_or(path.clone(), |source| source.beside(&path))
+            };
+            TlsFiles {
+                certificate: beside(tls.certificate),
+                key: beside(tls.key),
+                client_authorities: tls.client_authorities.map(beside),
+            }
+        });
+        let has_authorities = tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_authorities.is_some());
+        let doors = doors::doors(source, doors, has_authorities)?;
 
         let policy_file = pick.path(overrides.policy, policy.file);
         let profile = overrides
@@ -236,10 +235,11 @@ impl Config {
             workers,
             virtual_workers: if chosen { workers } else { 1 },
             listen,
+            tls,
             recordings,
             max_connections,
             max_calls,
-            twilio: TwilioDoor { path, outbound },
+            doors,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! **Architecture invariant:** takes only [`crate::session::CleanAudio`] and [`crate::telemetry::Event`],
 //! so that nothing that was not released can be written.
 
+pub mod forward;
 pub mod recorder;
 pub mod report;
 pub mod wav;

@@ -8,8 +8,10 @@ pub mod process;
 pub mod replay;
 pub mod serve;
 pub mod supervise;
+pub mod tls;
 
 mod call;
+pub mod forwarding;
 mod pacing;
 mod taping;
 

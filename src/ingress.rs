@@ -12,6 +12,7 @@ mod reorder;
 use std::time::Duration;
 
 use crate::audio::SampleRate;
+use crate::audio::encoding::Encoding;
 use crate::call::{CallId, Leg};
 use crate::session::RawFrame;
 
@@ -110,6 +111,16 @@ pub trait Adapter: Send {
     /// The platform's id of the stream once it has started, which only one connection may use at once.
     fn stream(&self) -> Option<&str> {
         None
+    }
+
+    /// How the platform writes samples, once the stream has started.
+    fn encoding(&self) -> Encoding {
+        Encoding::LinearLittle
+    }
+
+    /// What the platform said of the call, to be passed on to a recorder behind; untrusted.
+    fn parameters(&self) -> &[(String, String)] {
+        &[]
     }
 
     /// What is said to the peer before the gateway closes by its own wish, if the protocol has such a

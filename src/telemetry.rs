@@ -99,4 +99,10 @@ pub enum Event {
         /// How many samples.
         samples: u64,
     },
+    /// Audio did not reach the recorder that the call is forwarded to; the call's own recording has it.
+    NotForwarded {
+        /// What was lost.
+        #[serde(flatten)]
+        span: Span,
+    },
 }

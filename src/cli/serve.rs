@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,8 @@ const WORKERS_END: Duration = Duration::from_secs(10);
 
 /// Listens for live calls and records them clean.
 ///
-/// Calls come as Twilio Media Streams over a WebSocket. Each is recorded into CALLSID.wav, which grows
+/// Calls come through the doors that the configuration names: Twilio Media Streams at /twilio unless it
+/// says otherwise. Each is recorded into CALLSID.wav, which grows
 /// while the call runs, and CALLSID.json, which comes last. /healthz says that the process runs,
 /// /readyz whether it can take calls.
 ///
@@ -51,9 +53,9 @@ pub(super) struct Arguments {
     /// Calls taken at once; further ones get HTTP 503.
     #[arg(long, value_name = "COUNT", env = "HUSHGATE_MAX_CALLS")]
     max_calls: Option<usize>,
-    /// Listen on an address that other machines reach, though anybody could then send calls.
-    #[arg(long)]
-    allow_unauthenticated: bool,
+    /// Doors that may be open to anybody on an address that other machines reach, by name.
+    #[arg(long, value_name = "DOOR", value_delimiter = ',')]
+    allow_unauthenticated: Vec<String>,
     /// Run in this process; something else restarts it.
     #[arg(long)]
     no_supervise: bool,
@@ -76,14 +78,8 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         max_calls: arguments.max_calls,
         ..Overrides::default()
     })?;
-    if !config.listen.ip().is_loopback() && !arguments.allow_unauthenticated {
-        bail!(
-            "--listen {}: other machines reach this address, and calls are not authenticated; listen on \
-             127.0.0.1 behind a proxy that authenticates, or give --allow-unauthenticated",
-            config.listen
-        );
-    }
-    let settings = Settings::from_config(&config);
+    refuse_unguarded_doors(&config, &arguments.allow_unauthenticated)?;
+    let settings = Settings::from_config(&config)?;
     settings.tapes.check()?;
 
     if arguments.supervised {
@@ -101,6 +97,36 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         return serve(config, settings, listener, &arguments);
     }
     supervised(listener)
+}
+
+/// Other machines must not reach a door that lets anybody in, unless it is named.
+fn refuse_unguarded_doors(config: &Config, allowed: &[String]) -> anyhow::Result<()> {
+    if let Some(unknown) = allowed
+        .iter()
+        .find(|name| config.doors.iter().all(|door| door.name != **name))
+    {
+        let names: Vec<&str> = config.doors.iter().map(|door| door.name.as_str()).collect();
+        bail!(
+            "--allow-unauthenticated {unknown}: there is no such door; the doors are {}",
+            names.join(", ")
+        );
+    }
+    let open = config
+        .doors
+        .iter()
+        .find(|door| door.is_unguarded() && !allowed.contains(&door.name));
+    if let Some(door) = open
+        && !config.listen.ip().is_loopback()
+    {
+        bail!(
+            "--listen {}: other machines reach this address, and the door {name} asks for no proof; give it \
+             [doors.{name}.auth] or networks, listen on 127.0.0.1 behind a proxy that authenticates, or give \
+             --allow-unauthenticated {name}",
+            config.listen,
+            name = door.name,
+        );
+    }
+    Ok(())
 }
 
 /// Keeps a child process serving the socket.
@@ -144,10 +170,15 @@ fn serve(
         let serving = tokio::spawn(server.run());
         tracing::info!(pid = std::process::id(), "listening on {address}");
         if arguments.shared.json {
-            let line = serde_json::json!({
+            let line = json!({
                 "event": "listening",
                 "address": address.to_string(),
-                "path": config.twilio.path,
+                "path": config.doors.first().map(|door| &door.path),
+                "doors": config.doors.iter().map(|door| json!({
+                    "name": door.name,
+                    "protocol": door.protocol.name(),
+                    "path": door.path,
+                })).collect::<Vec<_>>(),
                 "pid": std::process::id(),
             });
             print(&format!("{line}\n"))?;

@@ -1,5 +1,6 @@
 //! The configuration file as it is written: every field optional, none unknown.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::ConfigError;
-use crate::call::Leg;
+use super::doors::DoorSection;
 use crate::policy::Profile;
 
 /// A file's values. What is absent is the default.
@@ -18,7 +19,7 @@ pub(super) struct FileConfig {
     pub(super) server: Server,
     pub(super) speech: Speech,
     pub(super) policy: PolicySection,
-    pub(super) doors: Doors,
+    pub(super) doors: BTreeMap<String, Spanned<DoorSection>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +29,16 @@ pub(super) struct Server {
     pub(super) recordings: Option<Spanned<PathBuf>>,
     pub(super) max_connections: Option<Spanned<usize>>,
     pub(super) max_calls: Option<Spanned<usize>>,
+    pub(super) tls: Option<Tls>,
+}
+
+/// `[server.tls]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: Spanned<PathBuf>,
+    pub(super) key: Spanned<PathBuf>,
+    pub(super) client_authorities: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -43,19 +54,6 @@ pub(super) struct Speech {
 pub(super) struct PolicySection {
     pub(super) file: Option<Spanned<PathBuf>>,
     pub(super) profile: Option<Spanned<Profile>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Doors {
-    pub(super) twilio: Twilio,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Twilio {
-    pub(super) path: Option<Spanned<String>>,
-    pub(super) outbound: Option<Spanned<Leg>>,
 }
 
 /// A configuration file's text and name, for errors that point into it.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::Config;
+use super::doors::Authentication;
+use super::{Config, Door};
 use crate::policy::Profile;
 
 impl Config {
@@ -35,6 +36,22 @@ impl Config {
             "# Calls at once; further ones are refused with HTTP 503."
         ));
         line(format_args!("max_calls = {}", self.max_calls));
+        match &self.tls {
+            None => line(format_args!(
+                "# [server.tls] with certificate, key and client_authorities (PEM files) makes it wss."
+            )),
+            Some(tls) => {
+                line(format_args!("\n[server.tls]"));
+                line(format_args!(
+                    "certificate = {}",
+                    quoted_path(&tls.certificate)
+                ));
+                line(format_args!("key = {}", quoted_path(&tls.key)));
+                if let Some(file) = &tls.client_authorities {
+                    line(format_args!("client_authorities = {}", quoted_path(file)));
+                }
+            }
+        }
         line(format_args!("\n[speech]"));
         line(format_args!(
             "# A name from `hushgate model list`, or a ggml whisper file."
@@ -62,16 +79,11 @@ impl Config {
                 quoted(profile_name(self.policy.profile))
             )),
         }
-        line(format_args!("\n[doors.twilio]"));
-        line(format_args!("# URL path of the WebSocket."));
-        line(format_args!("path = {}", quoted(&self.twilio.path)));
-        line(format_args!(
-            "# Who is heard on the outbound track: \"agent\" or \"customer\"."
-        ));
-        line(format_args!(
-            "outbound = {}",
-            quoted(self.twilio.outbound.name())
-        ));
+        for door in &self.doors {
+            for text in door_lines(door) {
+                line(format_args!("{text}"));
+            }
+        }
         text
     }
 
@@ -83,6 +95,11 @@ impl Config {
                 "recordings": self.recordings.to_string_lossy(),
                 "max_connections": self.max_connections,
                 "max_calls": self.max_calls,
+                "tls": self.tls.as_ref().map(|tls| json!({
+                    "certificate": tls.certificate.to_string_lossy(),
+                    "key": tls.key.to_string_lossy(),
+                    "client_authorities": tls.client_authorities.as_ref().map(|file| file.to_string_lossy()),
+                })),
             },
             "speech": {
                 "model": self.model,
@@ -94,14 +111,115 @@ impl Config {
                 "profile": profile_name(self.policy.profile),
                 "version": self.policy.version(),
             },
-            "doors": {
-                "twilio": {
-                    "path": self.twilio.path,
-                    "outbound": self.twilio.outbound.name(),
-                },
-            },
+            "doors": self
+                .doors
+                .iter()
+                .map(|door| (door.name.clone(), door_json(door)))
+                .collect::<serde_json::Map<_, _>>(),
         })
     }
+}
+
+/// A door's section, line by line.
+fn door_lines(door: &Door) -> Vec<String> {
+    let mut lines = vec![
+        format!("\n[doors.{}]", door.name),
+        "# twilio, signalwire, telnyx or plivo.".into(),
+        format!("protocol = {}", quoted(door.protocol.name())),
+        "# URL path of the WebSocket.".into(),
+        format!("path = {}", quoted(&door.path)),
+        "# Who is heard on the outbound track: \"agent\" or \"customer\".".into(),
+        format!("outbound = {}", quoted(door.outbound.name())),
+        "# Networks that may come in; none means all.".into(),
+    ];
+    let networks: Vec<String> = door
+        .networks
+        .iter()
+        .map(|network| quoted(&network.to_string()))
+        .collect();
+    lines.push(format!("networks = [{}]", networks.join(", ")));
+    match &door.authentication {
+        Some(authentication) => {
+            lines.push(format!("[doors.{}.auth]", door.name));
+            lines.extend(authentication_lines(authentication));
+        }
+        None => lines.push("# Who comes in is not asked for proof; see [doors.NAME.auth].".into()),
+    }
+    match &door.forward {
+        Some(forward) => {
+            lines.push(format!("[doors.{}.forward]", door.name));
+            lines.push(format!("url = {}", quoted(&forward.url)));
+            lines.push(format!("protocol = {}", quoted(forward.protocol.name())));
+            lines.push("# Seconds of audio that are kept while the recorder is away.".into());
+            lines.push(format!("buffer_seconds = {:?}", forward.buffer.seconds()));
+            if let Some(file) = &forward.authorities {
+                lines.push(format!("authorities = {}", quoted_path(file)));
+            }
+            if let Some(authentication) = &forward.authentication {
+                lines.push(format!("[doors.{}.forward.auth]", door.name));
+                lines.extend(authentication_lines(authentication));
+            }
+        }
+        None => lines.push(
+            "# Calls are recorded here alone; see [doors.NAME.forward] for a recorder behind."
+                .into(),
+        ),
+    }
+    lines
+}
+
+fn authentication_lines(authentication: &Authentication) -> Vec<String> {
+    let mut lines = Vec::new();
+    lines.push(format!("kind = {}", quoted(authentication.name())));
+    let secrets: Vec<String> = authentication
+        .secrets()
+        .iter()
+        .map(|secret| quoted(secret.reference()))
+        .collect();
+    if !secrets.is_empty() {
+        lines.push(format!("secrets = [{}]", secrets.join(", ")));
+    }
+    for (field, value) in authentication.settings() {
+        lines.push(format!("{field} = {}", quoted(value)));
+    }
+    lines
+}
+
+fn authentication_json(authentication: Option<&Authentication>) -> serde_json::Value {
+    let mut auth = serde_json::Map::new();
+    if let Some(authentication) = authentication {
+        let secrets = authentication
+            .secrets()
+            .iter()
+            .map(|secret| secret.reference());
+        auth.insert("kind".into(), authentication.name().into());
+        auth.insert("secrets".into(), secrets.collect::<Vec<_>>().into());
+        for (field, value) in authentication.settings() {
+            auth.insert(field.into(), value.into());
+        }
+    }
+    if auth.is_empty() {
+        serde_json::Value::Null
+    } else {
+        auth.into()
+    }
+}
+
+fn door_json(door: &Door) -> serde_json::Value {
+    json!({
+        "protocol": door.protocol.name(),
+        "path": door.path,
+        "outbound": door.outbound.name(),
+        "networks": door.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "auth": authentication_json(door.authentication.as_ref()),
+        "forward": door.forward.as_ref().map(|forward| json!({
+            "url": forward.url,
+            "protocol": forward.protocol.name(),
+            "buffer_seconds": forward.buffer.seconds(),
+            "authorities": forward.authorities.as_ref().map(|file| file.to_string_lossy()),
+            "auth": authentication_json(forward.authentication.as_ref()),
+        })),
+    })
 }
 
 fn quoted(text: &str) -> String {

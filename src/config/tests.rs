@@ -74,7 +74,8 @@ fn flags_go_before_the_file_and_the_file_before_defaults() {
     assert_eq!(config.max_calls, 2 * CALLS_PER_WORKER);
     assert_eq!(config.recordings, folder.path().join("calls"));
     assert_eq!(config.model, "tiny.en");
-    assert_eq!(config.twilio, TwilioDoor::default());
+    assert_eq!(config.doors.len(), 1);
+    assert_eq!(config.doors[0].path, "/twilio");
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn what_is_shown_means_the_same() {
     assert_eq!(again.to_toml(), shown);
     assert_eq!(again.to_json(), config.to_json());
     assert_eq!(again.listen.port(), 9);
-    assert_eq!(again.twilio.outbound, Leg::Customer);
+    assert_eq!(again.doors[0].outbound, crate::call::Leg::Customer);
 }
 
 #[test]

@@ -62,6 +62,9 @@ pub struct Report {
     pub failed: Vec<FailedSpan>,
     /// Where the recorder was stopped (`pause`).
     pub gaps: Vec<Gap>,
+    /// What did not reach the recorder that the call was forwarded to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_forwarded: Vec<Stretch>,
     /// What was said, masked.
     pub transcript: Vec<Utterance>,
     /// Sums over the above.
@@ -126,6 +129,15 @@ pub struct Gap {
     pub end: f64,
     /// Where in the recording it is left out.
     pub recorded_at: f64,
+}
+
+/// A stretch of the call, of all legs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
 }
 
 /// Words of one speaker in a row.

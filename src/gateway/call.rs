@@ -15,15 +15,17 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 
+use super::forwarding::{Forwarding, Route};
 use super::pacing::Pacer;
 use super::taping::{TapeFactory, Taping};
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
+use crate::egress::forward::StreamFacts;
 use crate::egress::{CallFacts, EngineWork};
 use crate::engine::Outcome;
 use crate::engine::pool::{Job, Pool};
 use crate::policy::Policy;
-use crate::session::{Output, RawFrame, Session, Settings};
+use crate::session::{CleanAudio, Output, RawFrame, Session, Settings};
 use crate::speech::{Window, WindowId};
 use crate::telemetry::{Event, FailureCause};
 
@@ -83,6 +85,8 @@ pub(super) struct Call {
     pub(super) policy: Arc<Policy>,
     pub(super) engine: Arc<dyn Transcriber>,
     pub(super) tapes: Arc<dyn TapeFactory>,
+    /// Where its clean audio goes on to, and as what stream.
+    pub(super) forward: Option<(Route, StreamFacts)>,
     /// The call's slot under `max_calls`.
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) inputs: mpsc::Receiver<Input>,
@@ -113,6 +117,9 @@ impl Call {
         };
         let taping = Taping::start(self.tapes, facts, Arc::new(self.permit))
             .map_err(|error| recording_failed(&error))?;
+        let forwarding = self
+            .forward
+            .map(|(route, facts)| Forwarding::start(route, facts));
         let (answer, answers) = mpsc::unbounded_channel();
         let hold = Duration::from_micros(self.hold.micros());
         let mut driver = Driver {
@@ -124,6 +131,7 @@ impl Call {
             }),
             engine: self.engine,
             taping,
+            forwarding,
             answer,
             answers,
             outstanding: 0,
@@ -134,7 +142,17 @@ impl Call {
         };
         let abnormal_end = driver.drive(self.inputs).await;
 
-        let Driver { taping, work, .. } = driver;
+        let Driver {
+            taping,
+            forwarding,
+            work,
+            ..
+        } = driver;
+        if let Some(forwarding) = forwarding {
+            for span in forwarding.finish().await {
+                tell(Event::NotForwarded { span }, &taping);
+            }
+        }
         let failure = taping.failure().map(str::to_owned);
         let recorded = tokio::time::timeout(RECORDER_GRACE, taping.finish(work, abnormal_end))
             .await
@@ -158,6 +176,7 @@ struct Driver {
     session: Session,
     engine: Arc<dyn Transcriber>,
     taping: Taping,
+    forwarding: Option<Forwarding>,
     answer: mpsc::UnboundedSender<Answer>,
     /// Holds at most [`OUTSTANDING_WINDOWS`].
     answers: mpsc::UnboundedReceiver<Answer>,
@@ -252,16 +271,23 @@ impl Driver {
     fn carry_outputs(&mut self) -> Progress {
         while let Some(output) = self.session.poll_output() {
             match output {
-                Output::Release(audio) => self.taping.audio(audio),
-                Output::Event(event) => {
-                    log_event(&event);
-                    self.taping.event(event);
-                }
+                Output::Release(audio) => self.release(audio),
+                Output::Event(event) => tell(event, &self.taping),
                 Output::Transcribe(window) => self.submit(window),
                 Output::Ended => return Progress::Ended,
             }
         }
         Progress::GoesOn
+    }
+
+    fn release(&mut self, audio: CleanAudio) {
+        if let Some(forwarding) = &self.forwarding {
+            forwarding.audio(&audio);
+            for span in forwarding.lost() {
+                tell(Event::NotForwarded { span }, &self.taping);
+            }
+        }
+        self.taping.audio(audio);
     }
 
     fn submit(&mut self, window: Window) {
@@ -287,6 +313,12 @@ impl Driver {
     }
 }
 
+/// Logs an event and hands it to the recorder.
+fn tell(event: Event, taping: &Taping) {
+    log_event(&event);
+    taping.event(event);
+}
+
 /// Logs an event without what was said.
 fn log_event(event: &Event) {
     match event {
@@ -308,6 +340,9 @@ fn log_event(event: &Event) {
         }
         Event::PacketsDropped { leg, samples } => {
             tracing::info!(%leg, samples, "dropped packets that came too late");
+        }
+        Event::NotForwarded { span } => {
+            tracing::error!(from = %span.start, to = %span.end, "audio did not reach the recorder behind");
         }
         Event::Transcribed { .. } => {}
     }

@@ -5,6 +5,7 @@
 //! message by [`Limits`], memory by small buffers and the doors' message sizes.
 
 mod connection;
+mod entrance;
 mod http;
 
 use std::collections::HashSet;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -23,9 +25,12 @@ use tokio_util::task::TaskTracker;
 
 use super::call::Transcriber;
 use super::taping::{Folder, TapeFactory};
+use super::tls::Tls;
 use crate::audio::MediaTime;
-use crate::config::{Config, TwilioDoor};
+use crate::config::Config;
+
 use crate::policy::Policy;
+pub use entrance::Entrance;
 
 /// How long the server waits for others.
 #[derive(Debug, Clone)]
@@ -61,8 +66,10 @@ pub struct Settings {
     pub hold: MediaTime,
     /// What to hide.
     pub policy: Arc<Policy>,
-    /// The door for Twilio Media Streams.
-    pub twilio: TwilioDoor,
+    /// Makes connections secure; `None` leaves them plain.
+    pub tls: Option<Tls>,
+    /// Where calls come in.
+    pub doors: Vec<Entrance>,
     /// Connections open at once.
     pub max_connections: usize,
     /// Calls at once.
@@ -74,17 +81,23 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From a configuration, recording into its folder.
-    pub fn from_config(config: &Config) -> Self {
-        Self {
+    /// From a configuration, recording into its folder. Fails when the certificate cannot be read.
+    pub fn from_config(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
             hold: config.hold,
+            tls: config.tls.clone().map(Tls::load).transpose()?,
             policy: Arc::clone(&config.policy),
-            twilio: config.twilio.clone(),
+            doors: config
+                .doors
+                .iter()
+                .cloned()
+                .map(Entrance::new)
+                .collect::<Result<_, _>>()?,
             max_connections: config.max_connections,
             max_calls: config.max_calls,
             tapes: folder(config.recordings.clone()),
             limits: Limits::default(),
-        }
+        })
     }
 }
 
@@ -152,6 +165,9 @@ impl Server {
     /// Accepts connections until the shutdown; then drains the calls, at most their hold and a little.
     pub async fn run(self) {
         let Self { listener, shared } = self;
+        if let Some(tls) = shared.settings.tls.clone() {
+            tokio::spawn(tls.follow(shared.shutdown.clone()));
+        }
         accept(&listener, &shared).await;
         drop(listener);
         shared.tasks.close();
@@ -203,15 +219,45 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// Serves one connection's requests until it is closed or becomes a call.
+/// Makes one connection secure if it is to be, and serves it.
 async fn serve(
     stream: TcpStream,
-    connection: http::Connection,
+    mut connection: http::Connection,
     router: axum::Router,
     shared: Arc<Shared>,
 ) {
     // Small messages that are due now: waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
+    let Some(tls) = &shared.settings.tls else {
+        return serve_stream(stream, connection, router, shared).await;
+    };
+    let shaking = timeout(
+        shared.settings.limits.request_header,
+        tls.acceptor().accept(stream),
+    );
+    let secured = tokio::select! {
+        secured = shaking => secured,
+        () = shared.shutdown.cancelled() => return,
+    };
+    match secured {
+        Ok(Ok(stream)) => {
+            connection.showed_certificate(stream.get_ref().1.peer_certificates().is_some());
+            serve_stream(stream, connection, router, shared).await;
+        }
+        Ok(Err(error)) => {
+            tracing::debug!(peer = %connection.peer(), %error, "no TLS connection came about");
+        }
+        Err(_) => tracing::debug!(peer = %connection.peer(), "no TLS handshake in time"),
+    }
+}
+
+/// Serves one connection's requests until it is closed or becomes a call.
+async fn serve_stream(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: http::Connection,
+    router: axum::Router,
+    shared: Arc<Shared>,
+) {
     let service = TowerToHyperService::new(router.layer(axum::Extension(connection)));
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new())

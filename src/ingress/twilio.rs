@@ -8,7 +8,7 @@
 //!
 //! Source: Twilio's "Media Streams - WebSocket messages" and the platforms' own pages. Numbers may be JSON
 //! strings or numbers, names of either style, unknown fields and events are ignored, and `start` may come
-//! without `connected`. `customParameters` come from outside and mean nothing here.
+//! without `connected`. `customParameters` come from outside, mean nothing here and are passed on.
 //!
 //! **Architecture invariants:** nothing is ever sent on the socket; memory is bounded by one message.
 
@@ -84,6 +84,7 @@ pub struct TwilioAdapter {
     format: (Encoding, SampleRate),
     /// The timestamp of the stream's start, where timestamps do not count from there.
     origin: Option<u64>,
+    parameters: Vec<(String, String)>,
     agent: Track,
     customer: Track,
     tally: Tally,
@@ -139,6 +140,7 @@ impl TwilioAdapter {
             outbound,
             format: (Encoding::Companded(Law::Mu), rate),
             origin: None,
+            parameters: Vec::new(),
             agent: Track::new(rate),
             customer: Track::new(rate),
             tally: Tally::default(),
@@ -247,6 +249,11 @@ impl TwilioAdapter {
             stream: stream.into(),
         };
         self.format = format;
+        self.parameters = start
+            .parameters
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
+            .collect();
         let (_, rate) = format;
         self.agent = Track::new(rate);
         self.customer = Track::new(rate);
@@ -381,6 +388,14 @@ impl Adapter for TwilioAdapter {
             State::Streaming { stream } => Some(stream),
             State::AwaitConnected | State::AwaitStart | State::Stopped => None,
         }
+    }
+
+    fn encoding(&self) -> Encoding {
+        self.format.0
+    }
+
+    fn parameters(&self) -> &[(String, String)] {
+        &self.parameters
     }
 
     fn ends_by_closing(&self) -> bool {

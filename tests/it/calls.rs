@@ -1,11 +1,9 @@
 //! Ordinary calls: what is recorded, and what is not logged.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use hushgate::audio::{MediaTime, Span};
+use hushgate::audio::MediaTime;
 use hushgate::call::Leg;
-use hushgate::speech::{Transcript, Word};
 
 use crate::support::*;
 
@@ -98,36 +96,7 @@ async fn paced_two_calls_of_one_id_are_both_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_log_has_no_digits_and_no_words() {
     let log = watch_log();
-    let gateway = Gateway::start(Arc::new(|window| {
-        let step = window.span.length().micros() / 8;
-        let texts = [
-            "My",
-            "card",
-            "is",
-            "4111",
-            "1111",
-            "1111",
-            "1111.",
-            "Marmalade",
-        ];
-        let words = texts
-            .iter()
-            .zip(0..)
-            .map(|(text, index)| Word {
-                text: (*text).to_owned().into(),
-                span: Span::new(
-                    MediaTime::from_micros(step * index),
-                    MediaTime::from_micros(step * (index + 1)),
-                ),
-                confidence: 0.9,
-            })
-            .collect();
-        Answer::Now(Ok(Transcript {
-            words,
-            unreliable: false,
-        }))
-    }))
-    .await;
+    let gateway = Gateway::start(says_a_card()).await;
     playback(
         "CA00000000000000000000000000000001",
         sound(1, 3_000),

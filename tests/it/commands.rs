@@ -113,7 +113,7 @@ fn errors_are_one_line_that_says_what_was_expected() {
     check_error(
         &["serve", "--listen", "0.0.0.0:0"],
         1,
-        "--allow-unauthenticated",
+        "the door twilio asks for no proof",
     );
     check_error(
         &["serve", "--recordings", "file", "--listen", "127.0.0.1:0"],

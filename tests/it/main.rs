@@ -11,6 +11,7 @@ mod calls;
 mod commands;
 mod engine_failures;
 mod flood;
+mod forwarding;
 mod fuzzed;
 mod health;
 mod hostile;

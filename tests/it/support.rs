@@ -8,18 +8,19 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use futures_util::{SinkExt, StreamExt};
-use hushgate::audio::MediaTime;
 use hushgate::audio::g711::Law;
+use hushgate::audio::{MediaTime, Span};
 use hushgate::call::{CallId, Leg};
-use hushgate::config::TwilioDoor;
+use hushgate::config::Door;
+use hushgate::config::doors::Protocol;
 use hushgate::egress::Report;
 use hushgate::engine::Outcome;
 use hushgate::engine::pool::Job;
 use hushgate::gateway::Transcriber;
 use hushgate::gateway::player::{Playback, Speed};
-use hushgate::gateway::serve::{Limits, Server, Settings, folder};
+use hushgate::gateway::serve::{Entrance, Limits, Server, Settings, folder};
 use hushgate::policy::Policy;
-use hushgate::speech::{Transcript, Window};
+use hushgate::speech::{Transcript, Window, Word};
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -76,6 +77,26 @@ pub(crate) fn hears_nothing() -> Script {
     Arc::new(|_| Answer::Now(Ok(Transcript::default())))
 }
 
+/// Hears a card number in every window, and a word that no log may have.
+pub(crate) fn says_a_card() -> Script {
+    Arc::new(|window| {
+        let step = window.span.length().micros() / 8;
+        let texts = "My card is 4111 1111 1111 1111. Marmalade";
+        let words = texts.split(' ').zip(0..).map(|(text, index)| Word {
+            text: text.to_owned().into(),
+            span: Span::new(
+                MediaTime::from_micros(step * index),
+                MediaTime::from_micros(step * (index + 1)),
+            ),
+            confidence: 0.9,
+        });
+        Answer::Now(Ok(Transcript {
+            words: words.collect(),
+            unreliable: false,
+        }))
+    })
+}
+
 /// A gateway in this process.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
@@ -93,7 +114,8 @@ pub(crate) fn settings(recordings: &Path) -> Settings {
     Settings {
         hold: MediaTime::from_millis(HOLD.as_millis() as u64),
         policy: Arc::new(Policy::default()),
-        twilio: TwilioDoor::default(),
+        tls: None,
+        doors: vec![Entrance::new(Door::new(Protocol::Twilio)).unwrap()],
         max_connections: 2_000,
         max_calls: 16,
         tapes: folder(recordings.to_owned()),

@@ -34,6 +34,7 @@ fn report() -> Report {
             cause: FailureCause::DrainDeadline,
         }],
         gaps: Vec::new(),
+        not_forwarded: Vec::new(),
         transcript: Vec::new(),
         totals: Totals {
             hidden_s: 13.5,

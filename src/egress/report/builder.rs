@@ -2,7 +2,7 @@
 
 use super::{
     CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, Report, SCHEMA, SpokenWord,
-    Totals, Utterance,
+    Stretch, Totals, Utterance,
 };
 use crate::audio::{MediaTime, SampleIndex, Span};
 use crate::call::Leg;
@@ -25,6 +25,7 @@ pub struct ReportBuilder {
     late: Vec<(Leg, Span)>,
     failed: Vec<(Leg, Span, FailureCause)>,
     gaps: Vec<(Span, SampleIndex)>,
+    not_forwarded: Vec<Stretch>,
     transcript: Vec<Utterance>,
     dropped_samples: u64,
 }
@@ -51,6 +52,7 @@ impl ReportBuilder {
             late: Vec::new(),
             failed: Vec::new(),
             gaps: Vec::new(),
+            not_forwarded: Vec::new(),
             transcript: Vec::new(),
             dropped_samples: 0,
         }
@@ -122,6 +124,10 @@ impl ReportBuilder {
                         text: word.text.clone(),
                     })
                     .collect(),
+            }),
+            Event::NotForwarded { span } => self.not_forwarded.push(Stretch {
+                start: span.start.seconds(),
+                end: span.end.seconds(),
             }),
             Event::PacketsDropped { samples, .. } => self.dropped_samples += samples,
         }
@@ -262,6 +268,7 @@ impl ReportBuilder {
                     recorded_at: self.facts.rate.time_of(recorded).seconds(),
                 })
                 .collect(),
+            not_forwarded: self.not_forwarded,
             transcript: self.transcript,
             engine: EngineWork {
                 cpu_s: rounded(engine.cpu_s),

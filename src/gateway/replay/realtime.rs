@@ -46,6 +46,7 @@ pub async fn play_live(
             policy: settings.policy,
             engine,
             tapes: Arc::new(Tapes(Arc::clone(&tapes))),
+            forward: None,
             permit,
             inputs,
         }

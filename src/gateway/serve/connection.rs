@@ -12,9 +12,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::Instrument;
 
 use super::{Shared, StreamClaim, http};
-use crate::audio::SampleRate;
+use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
+use crate::egress::forward::StreamFacts;
 use crate::gateway::call::{Call, CallError, Input, Transcriber};
+use crate::gateway::forwarding::Route;
 use crate::ingress::{Adapter, Arrival, Incoming, ProtocolError};
 
 /// Audio messages between socket and call: 1.3 s of two tracks. When it is full the socket is not read.
@@ -72,6 +74,7 @@ pub(super) async fn run(
     connection: http::Connection,
     engine: Arc<dyn Transcriber>,
     adapter: Box<dyn Adapter>,
+    route: Option<Route>,
     socket: WebSocket,
 ) {
     let peer = connection.peer();
@@ -79,6 +82,7 @@ pub(super) async fn run(
         shared,
         engine,
         adapter,
+        route,
         socket,
         begun: Instant::now(),
         live: None,
@@ -194,6 +198,7 @@ struct Reader {
     shared: Arc<Shared>,
     engine: Arc<dyn Transcriber>,
     adapter: Box<dyn Adapter>,
+    route: Option<Route>,
     socket: WebSocket,
     begun: Instant,
     live: Option<Live>,
@@ -342,6 +347,19 @@ impl Reader {
         let span = tracing::info_span!("call", id = %id);
         span.in_scope(|| tracing::info!("a call began"));
         let (inputs, queue) = mpsc::channel(QUEUE);
+        let forward = self.route.clone().map(|route| {
+            let facts = StreamFacts {
+                call: id.clone(),
+                stream: self.adapter.stream().unwrap_or_default().to_owned(),
+                legs,
+                rate,
+                encoding: self.adapter.encoding(),
+                parameters: self.adapter.parameters().to_vec(),
+                begins: MediaTime::ZERO,
+                attempt: 0,
+            };
+            (route, facts)
+        });
         let call = Call {
             id,
             legs,
@@ -350,6 +368,7 @@ impl Reader {
             policy: Arc::clone(&settings.policy),
             engine: Arc::clone(&self.engine),
             tapes: Arc::clone(&settings.tapes),
+            forward,
             permit,
             inputs: queue,
         };

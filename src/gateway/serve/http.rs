@@ -16,10 +16,9 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use super::{Shared, connection};
+use super::{Entrance, Shared, connection};
 use crate::gateway::call::Transcriber;
 use crate::ingress::LONGEST_MESSAGE;
-use crate::ingress::twilio::{Dialect, TwilioAdapter};
 
 /// How long the outcome of writing to the recordings folder holds.
 const PROBE_AGE: Duration = Duration::from_secs(2);
@@ -28,6 +27,8 @@ const PROBE_AGE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
     peer: SocketAddr,
+    /// Whether the peer has shown a certificate that an authority of ours vouches for.
+    certified: bool,
     /// One of `max_connections`, held until the last copy is dropped.
     _place: Arc<OwnedSemaphorePermit>,
 }
@@ -36,8 +37,14 @@ impl Connection {
     pub(super) fn new(peer: SocketAddr, place: OwnedSemaphorePermit) -> Self {
         Self {
             peer,
+            certified: false,
             _place: Arc::new(place),
         }
+    }
+
+    /// Notes whether the peer has shown a good certificate.
+    pub(super) fn showed_certificate(&mut self, certified: bool) {
+        self.certified = certified;
     }
 
     pub(super) fn peer(&self) -> SocketAddr {
@@ -46,10 +53,21 @@ impl Connection {
 }
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route(&shared.settings.twilio.path, get(twilio))
+        .route("/readyz", get(readyz));
+    let doors = shared.settings.doors.clone();
+    doors
+        .into_iter()
+        .fold(pages, |router, entrance| {
+            let path = entrance.door.path.clone();
+            router.route(
+                &path,
+                get(move |shared, connection, upgrade| {
+                    enter(shared, connection, entrance.clone(), upgrade)
+                }),
+            )
+        })
         .with_state(shared)
 }
 
@@ -122,23 +140,27 @@ async fn recordings_problem(shared: &Arc<Shared>) -> Option<String> {
     outcome
 }
 
-/// The door for Twilio Media Streams.
-async fn twilio(
+/// A door: where a request becomes a call.
+async fn enter(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
+    entrance: Entrance,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let Entrance { door, route } = &entrance;
+    let peer = connection.peer();
+    if !door.admits(peer.ip()) {
+        tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
+        return (StatusCode::FORBIDDEN, "this network may not come in\n").into_response();
+    }
     let engine = match admit(&shared).await {
         Ok(engine) => engine,
         Err(problem) => {
-            tracing::warn!(peer = %connection.peer(), problem, "refused a call");
+            tracing::warn!(%peer, door = door.name, problem, "refused a call");
             return (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response();
         }
     };
-    let adapter = Box::new(TwilioAdapter::new(
-        Dialect::Twilio,
-        shared.settings.twilio.outbound,
-    ));
+    let (adapter, route) = (entrance.adapter(), route.clone());
     let tasks = shared.tasks.clone();
     upgrade
         // Messages have about 330 bytes; buffers grow for larger ones.
@@ -148,7 +170,9 @@ async fn twilio(
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
         .on_upgrade(move |socket| {
-            tasks.track_future(connection::run(shared, connection, engine, adapter, socket))
+            tasks.track_future(connection::run(
+                shared, connection, engine, adapter, route, socket,
+            ))
         })
 }
 

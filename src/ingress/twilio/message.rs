@@ -1,6 +1,7 @@
 //! Twilio's messages as they are written, read leniently.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error, Visitor};
@@ -63,6 +64,8 @@ pub(super) struct Start<'a> {
         alias = "streamId"
     )]
     pub(super) stream: Option<Cow<'a, str>>,
+    #[serde(default, rename = "customParameters", alias = "custom_parameters")]
+    pub(super) parameters: BTreeMap<String, serde_json::Value>,
     #[serde(borrow, default, rename = "mediaFormat", alias = "media_format")]
     pub(super) format: MediaFormat<'a>,
 }

@@ -1,0 +1,398 @@
+//! Doors as they are written in the file, checked one by one.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{Authentication, Door, Forward, Protocol, Secret};
+use crate::audio::MediaTime;
+use crate::call::{Leg, Sensitive};
+use crate::config::file::Source;
+use crate::config::{ConfigError, bad_path};
+
+/// How much audio is kept for a recorder that is away, in seconds, unless told otherwise.
+const DEFAULT_BUFFER_SECONDS: f64 = 30.0;
+/// Accepted lengths: an hour of two legs at 8 kHz takes 115 MB.
+const BUFFER_SECONDS: std::ops::RangeInclusive<f64> = 1.0..=3_600.0;
+
+/// A door as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct DoorSection {
+    protocol: Option<Spanned<Protocol>>,
+    path: Option<Spanned<String>>,
+    outbound: Option<Spanned<Leg>>,
+    networks: Vec<Spanned<String>>,
+    auth: Option<Spanned<AuthenticationSection>>,
+    forward: Option<Spanned<ForwardSection>>,
+}
+
+/// `[doors.NAME.forward]` as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForwardSection {
+    url: Spanned<String>,
+    protocol: Option<Protocol>,
+    buffer_seconds: Option<Spanned<f64>>,
+    auth: Option<Spanned<AuthenticationSection>>,
+    authorities: Option<PathBuf>,
+}
+
+/// `[doors.NAME.auth]` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AuthenticationSection {
+    kind: Option<String>,
+    secrets: Vec<Spanned<String>>,
+    public_url: Option<Spanned<String>>,
+    user: Option<Spanned<String>>,
+    header: Option<Spanned<String>>,
+}
+
+/// The doors of a file; one for Twilio if it names none.
+pub(in crate::config) fn doors(
+    source: Option<&Source>,
+    sections: BTreeMap<String, Spanned<DoorSection>>,
+    has_client_authorities: bool,
+) -> Result<Vec<Door>, ConfigError> {
+    if sections.is_empty() {
+        return Ok(vec![Door::new(Protocol::Twilio)]);
+    }
+    let mut doors: Vec<Door> = Vec::new();
+    for (name, section) in sections {
+        let reader = Reader {
+            source,
+            section: format!("doors.{name}"),
+            span: section.span(),
+        };
+        let door = reader.door(&name, section.into_inner())?;
+        let certified = matches!(door.authentication, Some(Authentication::MutualTls));
+        if certified && !has_client_authorities {
+            return Err(reader.error(
+                &reader.span,
+                "auth.kind",
+                "mutual_tls needs server.tls.client_authorities, which vouch for clients' certificates",
+            ));
+        }
+        if let Some(other) = doors.iter().find(|other| other.path == door.path) {
+            return Err(reader.error(
+                &reader.span,
+                "path",
+                &format!(
+                    "{:?} is the path of doors.{} already; each door has its own",
+                    door.path, other.name
+                ),
+            ));
+        }
+        doors.push(door);
+    }
+    Ok(doors)
+}
+
+/// Reads one section, and says where it is wrong.
+struct Reader<'a> {
+    source: Option<&'a Source>,
+    section: String,
+    span: std::ops::Range<usize>,
+}
+
+impl Reader<'_> {
+    fn error(&self, span: &std::ops::Range<usize>, field: &str, problem: &str) -> ConfigError {
+        let field = format!("{}.{field}", self.section);
+        match self.source {
+            Some(source) => source.error(span, &format!("{field}: {problem}")),
+            None => ConfigError::Invalid {
+                field,
+                problem: problem.to_owned(),
+            },
+        }
+    }
+
+    fn door(&self, name: &str, section: DoorSection) -> Result<Door, ConfigError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if name.is_empty() || !name.chars().all(plain) {
+            return Err(self.error(
+                &self.span,
+                "",
+                "a door's name has letters, digits, '_' and '-'",
+            ));
+        }
+        let protocol = match section.protocol {
+            Some(protocol) => protocol.into_inner(),
+            None => Protocol::ALL
+                .into_iter()
+                .find(|protocol| protocol.name() == name)
+                .ok_or_else(|| {
+                    let names: Vec<&str> = Protocol::ALL.iter().map(|p| p.name()).collect();
+                    let problem = format!("is missing; expected one of {}", names.join(", "));
+                    self.error(&self.span, "protocol", &problem)
+                })?,
+        };
+        let path = match section.path {
+            Some(path) => {
+                if let Some(problem) = bad_path(path.get_ref()) {
+                    return Err(self.error(&path.span(), "path", &problem));
+                }
+                path.into_inner()
+            }
+            None => format!("/{name}"),
+        };
+        let outbound = match section.outbound {
+            None => Leg::Agent,
+            Some(leg) if !protocol.has_directions() => {
+                let problem = format!("{protocol} has no outbound track; remove this line");
+                return Err(self.error(&leg.span(), "outbound", &problem));
+            }
+            Some(leg) if *leg.get_ref() == Leg::Mixed => {
+                return Err(self.error(
+                    &leg.span(),
+                    "outbound",
+                    "\"mixed\"; expected \"agent\" or \"customer\"",
+                ));
+            }
+            Some(leg) => leg.into_inner(),
+        };
+        let mut networks = Vec::new();
+        for network in section.networks {
+            networks.push(self.network(&network)?);
+        }
+        let authentication = match section.auth {
+            Some(auth) => Some(self.authentication(protocol, auth)?),
+            None => None,
+        };
+        let forward = match section.forward {
+            Some(forward) => Some(self.forward(protocol, forward)?),
+            None => None,
+        };
+        Ok(Door {
+            name: name.to_owned(),
+            protocol,
+            path,
+            outbound,
+            authentication,
+            networks,
+            forward,
+        })
+    }
+
+    fn forward(
+        &self,
+        protocol: Protocol,
+        section: Spanned<ForwardSection>,
+    ) -> Result<Forward, ConfigError> {
+        let reader = Reader {
+            source: self.source,
+            section: format!("{}.forward", self.section),
+            span: section.span(),
+        };
+        let section = section.into_inner();
+        let url = section.url.get_ref();
+        if !url.starts_with("ws://") && !url.starts_with("wss://") {
+            // An address may hold a token: it is not repeated.
+            let problem = "expected a URL that begins with ws:// or wss://";
+            return Err(reader.error(&section.url.span(), "url", problem));
+        }
+        let protocol = section.protocol.unwrap_or(protocol);
+        let seconds = section
+            .buffer_seconds
+            .as_ref()
+            .map_or(DEFAULT_BUFFER_SECONDS, |s| *s.get_ref());
+        if !BUFFER_SECONDS.contains(&seconds) {
+            let problem = format!(
+                "{seconds} is out of range; expected {} to {} seconds",
+                BUFFER_SECONDS.start(),
+                BUFFER_SECONDS.end()
+            );
+            let span = section
+                .buffer_seconds
+                .map_or(reader.span.clone(), |s| s.span());
+            return Err(reader.error(&span, "buffer_seconds", &problem));
+        }
+        let authentication = match section.auth {
+            Some(auth) => Some(reader.authentication(protocol, auth)?),
+            None => None,
+        };
+        Ok(Forward {
+            url: section.url.into_inner(),
+            protocol,
+            buffer: MediaTime::from_seconds(seconds),
+            authentication,
+            authorities: section.authorities.map(|path| {
+                self.source
+                    .map_or(path.clone(), |source| source.beside(&path))
+            }),
+        })
+    }
+
+    /// `10.0.0.0/8`, `::1/128`, or a single address.
+    fn network(&self, text: &Spanned<String>) -> Result<IpNet, ConfigError> {
+        let written = text.get_ref();
+        let single = || written.parse::<IpAddr>().map(IpNet::from);
+        written.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
+            let problem = format!(
+                "{written:?} is no network; expected one such as \"10.0.0.0/8\" or \"::1\""
+            );
+            self.error(&text.span(), "networks", &problem)
+        })
+    }
+
+    fn authentication(
+        &self,
+        protocol: Protocol,
+        section: Spanned<AuthenticationSection>,
+    ) -> Result<Authentication, ConfigError> {
+        let span = section.span();
+        let section = section.into_inner();
+        let kind = section.kind.as_deref().unwrap_or(match protocol {
+            Protocol::Twilio => "twilio_signature",
+            Protocol::Plivo => "plivo_signature",
+            Protocol::Signalwire => "bearer",
+            Protocol::Telnyx => "header",
+        });
+        let required = |field: &str, value: Option<Spanned<String>>, example: &str| {
+            value.ok_or_else(|| {
+                let problem = format!("is missing; {kind} needs it, such as {example}");
+                self.error(&span, &format!("auth.{field}"), &problem)
+            })
+        };
+        let mut unused = vec![
+            ("public_url", section.public_url.as_ref().map(Spanned::span)),
+            ("user", section.user.as_ref().map(Spanned::span)),
+            ("header", section.header.as_ref().map(Spanned::span)),
+        ];
+        let used = match kind {
+            "twilio_signature" | "plivo_signature" => "public_url",
+            "basic" => "user",
+            "header" => "header",
+            _ => "",
+        };
+        unused.retain(|(field, _)| *field != used);
+        if let Some((field, Some(place))) = unused.into_iter().find(|(_, place)| place.is_some()) {
+            let problem = format!("{kind} has no use for it; remove this line");
+            return Err(self.error(&place, &format!("auth.{field}"), &problem));
+        }
+        if kind == "mutual_tls" {
+            return match section.secrets.first() {
+                None => Ok(Authentication::MutualTls),
+                Some(secret) => Err(self.error(
+                    &secret.span(),
+                    "auth.secrets",
+                    "mutual_tls has no use for it; remove this line",
+                )),
+            };
+        }
+        let secrets = self.secrets(&span, &section.secrets)?;
+        Ok(match kind {
+            "twilio_signature" | "plivo_signature" => {
+                let url = required(
+                    "public_url",
+                    section.public_url,
+                    "\"wss://gateway.example.com/twilio\", the address that the platform has",
+                )?;
+                let public_url = self.public_url(&url)?;
+                if kind == "twilio_signature" {
+                    Authentication::TwilioSignature {
+                        tokens: secrets,
+                        public_url,
+                    }
+                } else {
+                    Authentication::PlivoSignature {
+                        tokens: secrets,
+                        public_url,
+                    }
+                }
+            }
+            "bearer" => Authentication::Bearer { tokens: secrets },
+            "basic" => Authentication::Basic {
+                user: required("user", section.user, "\"asterisk\"")?.into_inner(),
+                passwords: secrets,
+            },
+            "header" => {
+                let header = match section.header {
+                    None if protocol == Protocol::Telnyx => "x-telnyx-streaming-auth-token".into(),
+                    header => required("header", header, "\"x-auth-token\"")?.into_inner(),
+                };
+                Authentication::Header {
+                    header: header.to_ascii_lowercase(),
+                    tokens: secrets,
+                }
+            }
+            other => {
+                let problem = format!(
+                    "{other:?} is not known; expected one of twilio_signature, plivo_signature, bearer, basic, \
+                     header, mutual_tls"
+                );
+                return Err(self.error(&span, "auth.kind", &problem));
+            }
+        })
+    }
+
+    fn public_url(&self, url: &Spanned<String>) -> Result<String, ConfigError> {
+        let written = url.get_ref();
+        let host = ["wss://", "ws://"]
+            .iter()
+            .find_map(|scheme| written.strip_prefix(scheme));
+        if host.is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains('?')) {
+            let problem = format!(
+                "{written:?} is not usable; expected wss://HOST/PATH without a query, as the platform has it"
+            );
+            return Err(self.error(&url.span(), "auth.public_url", &problem));
+        }
+        Ok(written.clone())
+    }
+
+    fn secrets(
+        &self,
+        span: &std::ops::Range<usize>,
+        references: &[Spanned<String>],
+    ) -> Result<Vec<Secret>, ConfigError> {
+        if references.is_empty() {
+            return Err(self.error(
+                span,
+                "auth.secrets",
+                "is missing; expected one or more of \"env:NAME\" or \"file:PATH\"",
+            ));
+        }
+        references
+            .iter()
+            .map(|reference| self.secret(reference))
+            .collect()
+    }
+
+    /// Reads what a reference names. What is wrong with a secret is told without it.
+    fn secret(&self, reference: &Spanned<String>) -> Result<Secret, ConfigError> {
+        let written = reference.get_ref();
+        let wrong = |problem: &str| self.error(&reference.span(), "auth.secrets", problem);
+        let value = if let Some(name) = written.strip_prefix("env:") {
+            std::env::var(name).map_err(|_| {
+                wrong(&format!(
+                    "the environment variable {name} is not set, or is no text"
+                ))
+            })?
+        } else if let Some(path) = written.strip_prefix("file:") {
+            let path = PathBuf::from(path);
+            let path = self
+                .source
+                .map_or(path.clone(), |source| source.beside(&path));
+            std::fs::read_to_string(&path)
+                .map_err(|error| wrong(&format!("{}: cannot be read: {error}", path.display())))?
+        } else {
+            // It may be the secret itself: it is not repeated.
+            return Err(wrong(
+                "expected \"env:NAME\" or \"file:PATH\"; secrets themselves do not belong in this file",
+            ));
+        };
+        let value = value.trim_end_matches(['\r', '\n']);
+        if value.is_empty() {
+            return Err(wrong(&format!("{written} is empty")));
+        }
+        Ok(Secret {
+            reference: written.clone(),
+            value: Sensitive::new(value.to_owned()),
+        })
+    }
+}

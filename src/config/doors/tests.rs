@@ -1,0 +1,149 @@
+use crate::config::Config;
+use crate::config::doors::{Authentication, Protocol};
+
+fn doors(text: &str) -> Vec<super::Door> {
+    Config::parse(text, "hushgate.toml").unwrap().doors
+}
+
+fn check(text: &str, expected: &str) {
+    let problem = Config::parse(text, "hushgate.toml")
+        .unwrap_err()
+        .to_string();
+    assert!(!problem.contains('\n'), "one line: {problem}");
+    assert!(problem.contains(expected), "{problem}\nlacks {expected}");
+}
+
+fn secret_file() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "12345\n").unwrap();
+    let reference = format!("file:{}", file.display());
+    (folder, reference)
+}
+
+#[test]
+fn without_any_door_there_is_one_for_twilio() {
+    let doors = doors("");
+    assert_eq!(doors.len(), 1);
+    assert_eq!(doors[0].protocol, Protocol::Twilio);
+    assert!(doors[0].is_unguarded());
+}
+
+#[test]
+fn a_door_is_named_after_its_protocol_or_says_which_it_speaks() {
+    let doors = doors("[doors.telnyx]\n[doors.branch]\nprotocol = \"plivo\"\n");
+    assert_eq!(doors[0].protocol, Protocol::Plivo);
+    assert_eq!(doors[0].path, "/branch");
+    assert_eq!(doors[1].protocol, Protocol::Telnyx);
+    check(
+        "[doors.branch]",
+        "hushgate.toml:1: doors.branch.protocol: is missing; expected one of twilio,",
+    );
+    check(
+        "[doors.branch]\nprotocol = \"fax\"",
+        "unknown variant `fax`",
+    );
+    check(
+        "[doors.twilio]\n[doors.plivo]\npath = \"/twilio\"\n",
+        "is the path of doors.plivo already",
+    );
+}
+
+#[test]
+fn networks_are_checked_and_kept() {
+    let doors = doors("[doors.twilio]\nnetworks = [\"10.0.0.0/8\", \"::1\"]\n");
+    let admits = |peer: &str| doors[0].admits(peer.parse().unwrap());
+    assert!(admits("10.1.2.3") && admits("::ffff:10.1.2.3") && admits("::1"));
+    assert!(!admits("11.1.2.3") && !admits("::2"));
+    assert!(!doors[0].is_unguarded());
+    check(
+        "[doors.twilio]\nnetworks = [\"10.0.0.0/99\"]",
+        "hushgate.toml:2: doors.twilio.networks",
+    );
+}
+
+#[test]
+fn secrets_come_from_elsewhere_and_are_never_shown() {
+    let (_folder, reference) = secret_file();
+    let text = format!(
+        "[doors.twilio.auth]\nsecrets = [\"{reference}\"]\npublic_url = \"wss://a.example/twilio\"\n"
+    );
+    let config = Config::parse(&text, "hushgate.toml").unwrap();
+    let Some(Authentication::TwilioSignature { tokens, public_url }) =
+        &config.doors[0].authentication
+    else {
+        panic!("{:?}", config.doors[0]);
+    };
+    assert_eq!(
+        (tokens[0].expose(), public_url.as_str()),
+        ("12345", "wss://a.example/twilio")
+    );
+    let shown = format!("{:?} {} {}", config, config.to_toml(), config.to_json());
+    assert!(!shown.contains("12345"), "{shown}");
+    let again = Config::parse(&config.to_toml(), "again.toml").unwrap();
+    assert_eq!(again.to_json(), config.to_json());
+}
+
+#[test]
+fn what_is_wrong_with_authentication_is_told_without_the_secret() {
+    let (_folder, reference) = secret_file();
+    let auth = |lines: &str| format!("[doors.twilio.auth]\n{lines}");
+    check(&auth("kind = \"bearer\""), "auth.secrets: is missing");
+    check(
+        &auth("kind = \"bearer\"\nsecrets = [\"env:HUSHGATE_TEST_UNSET\"]"),
+        "hushgate.toml:3: doors.twilio.auth.secrets: the environment variable HUSHGATE_TEST_UNSET is not set",
+    );
+    check(
+        &auth("secrets = [\"file:/no/such\"]"),
+        "/no/such: cannot be read",
+    );
+    let pasted = auth("kind = \"bearer\"\nsecrets = [\"hunter2\"]");
+    check(&pasted, "secrets themselves do not belong in this file");
+    assert!(
+        !Config::parse(&pasted, "a")
+            .unwrap_err()
+            .to_string()
+            .contains("hunter2")
+    );
+    let secrets = format!("secrets = [\"{reference}\"]\n");
+    check(
+        &auth(&secrets),
+        "auth.public_url: is missing; twilio_signature needs it",
+    );
+    check(
+        &auth(&format!("{secrets}public_url = \"https://a.example\"")),
+        "expected wss://HOST/PATH",
+    );
+    check(
+        &auth(&format!("{secrets}kind = \"basic\"")),
+        "auth.user: is missing",
+    );
+    check(
+        &auth(&format!("{secrets}kind = \"bearer\"\nuser = \"x\"")),
+        "hushgate.toml:4: doors.twilio.auth.user: bearer has no use for it",
+    );
+    check(
+        &auth(&format!("{secrets}kind = \"magic\"")),
+        "\"magic\" is not known",
+    );
+}
+
+#[test]
+fn client_certificates_need_an_authority() {
+    let door = "[doors.twilio.auth]\nkind = \"mutual_tls\"\n";
+    check(door, "mutual_tls needs server.tls.client_authorities");
+    let tls =
+        "[server.tls]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\nclient_authorities = \"a.pem\"\n";
+    let config = Config::parse(&format!("{tls}{door}"), "hushgate.toml").unwrap();
+    assert!(!config.doors[0].is_unguarded());
+    let again = Config::parse(&config.to_toml(), "again.toml").unwrap();
+    assert_eq!(again.to_json(), config.to_json());
+    check(
+        &format!("{tls}{door}secrets = [\"env:HOME\"]"),
+        "mutual_tls has no use for it",
+    );
+    check(
+        "[server.tls]\ncertificate = \"c.pem\"",
+        "missing field `key`",
+    );
+}
