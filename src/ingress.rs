@@ -5,6 +5,7 @@
 //! ends as the protocol says. A connection that gives no audio makes no call.
 
 pub mod audiohook;
+pub mod authentication;
 pub mod twilio;
 
 mod placement;
