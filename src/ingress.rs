@@ -4,6 +4,8 @@
 //! the connection was opened is an input. Malformed input is data: it is counted, and the call goes on or
 //! ends as the protocol says. A connection that gives no audio makes no call.
 
+pub mod audiohook;
+pub mod authentication;
 pub mod twilio;
 
 mod placement;
@@ -127,6 +129,12 @@ pub trait Adapter: Send {
     /// message. `problem` is the reason, without a value.
     fn farewell(&mut self, _problem: &str) -> Option<String> {
         None
+    }
+
+    /// Whether the peer has a session although no call began: one without audio, or a trial of the
+    /// connection. It stays until the peer ends it or falls silent.
+    fn stays_without_call(&self) -> bool {
+        false
     }
 
     /// Whether a connection that closes without a message that says so has ended as it should: protocols
