@@ -5,9 +5,11 @@
 //! ends as the protocol says. A connection that gives no audio makes no call.
 
 pub mod audiosocket;
+pub mod chan_websocket;
 pub mod twilio;
 
 mod arrival_clock;
+mod json;
 mod placement;
 mod raw_audio;
 mod reorder;
