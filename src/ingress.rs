@@ -4,6 +4,7 @@
 //! the connection was opened is an input. Malformed input is data: it is counted, and the call goes on or
 //! ends as the protocol says. A connection that gives no audio makes no call.
 
+pub mod audio_fork;
 pub mod audiosocket;
 pub mod chan_websocket;
 pub mod twilio;

@@ -57,6 +57,11 @@ impl RawAudio {
         (self.encoding, self.rate)
     }
 
+    /// Who is heard on each channel, in the order of the bytes.
+    pub(super) fn channels(&self) -> &'static [Leg] {
+        self.channels
+    }
+
     /// What is told when the call begins.
     pub(super) fn started(&self, call: CallId) -> Arrival {
         let legs = match self.channels {
