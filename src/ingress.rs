@@ -8,6 +8,7 @@ pub mod audio_fork;
 pub mod audiosocket;
 pub mod chan_websocket;
 pub mod twilio;
+pub mod vonage;
 
 mod arrival_clock;
 mod json;
