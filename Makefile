@@ -36,7 +36,7 @@ fuzz: install-tools ## Fuzz each reader of foreign input for FUZZ_SECONDS (wants
 	  echo "make fuzz: nightly Rust or cargo-fuzz is missing; get them with" >&2; \
 	  echo "  rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2; \
 	  echo "(make test runs the same targets on damaged seeds without them)" >&2; exit 1; }
-	@for reader in detect wav twilio policy ggml; do \
+	@for reader in detect wav twilio audiosocket chan_websocket audio_fork vonage policy ggml; do \
 	  mkdir -p target/fuzz/corpus/$$reader && \
 	  $(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz $$reader target/fuzz/corpus/$$reader -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; \

@@ -4,12 +4,21 @@
 //! the connection was opened is an input. Malformed input is data: it is counted, and the call goes on or
 //! ends as the protocol says. A connection that gives no audio makes no call.
 
+pub mod audio_fork;
 pub mod audiohook;
+pub mod audiosocket;
 pub mod authentication;
+pub mod chan_websocket;
 pub mod twilio;
+pub mod vonage;
 
+mod arrival_clock;
+mod json;
 mod placement;
+mod raw_audio;
 mod reorder;
+#[cfg(test)]
+mod script;
 
 use std::time::Duration;
 
@@ -74,6 +83,12 @@ pub enum ProtocolError {
     },
 }
 
+impl ProtocolError {
+    fn closed(code: u16, problem: &'static str) -> Self {
+        Self::Closed { code, problem }
+    }
+}
+
 /// What a connection's messages came to, for its one log line at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
@@ -106,6 +121,10 @@ pub trait Adapter: Send {
         since: Duration,
         arrivals: &mut Vec<Arrival>,
     ) -> Result<(), ProtocolError>;
+
+    /// Nothing came for a while, or the connection has ended: appends what was held back until it was known
+    /// where it belongs.
+    fn flush(&mut self, _arrivals: &mut Vec<Arrival>) {}
 
     /// What the messages so far came to.
     fn tally(&self) -> Tally;

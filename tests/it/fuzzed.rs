@@ -55,6 +55,10 @@ fn seed(target: &str) -> Vec<u8> {
             .into(),
         "wav" => wav(),
         "twilio" => twilio().into(),
+        "audiosocket" => audiosocket(),
+        "chan_websocket" => chan_websocket(),
+        "audio_fork" => audio_fork(),
+        "vonage" => vonage(),
         "policy" => "profile = \"strict\"\nlast_four = \"hide\"\n[defaults]\nmode = \"pause\"\npad_before_ms = 100\n\
                      [kinds.pan]\nlegs = [\"customer\"]\n[[custom]]\nname = \"member_id\"\npattern = \"LLD7\"\n\
                      context = [\"member id\"]\nchecksum = \"luhn\"\n"
@@ -91,6 +95,76 @@ fn twilio() -> String {
         r#"{"event":"stop","streamSid":"MZ1","stop":{"callSid":"CA1"}}"#.to_owned(),
     ]
     .join("\n")
+}
+
+/// A message of bytes, as `targets::messages` reads it.
+fn binary(bytes: &[u8]) -> Vec<u8> {
+    [&[u8::try_from(bytes.len()).unwrap()], bytes].concat()
+}
+
+/// A text message.
+fn text(line: &str) -> Vec<u8> {
+    [&[128], line.as_bytes(), b"\n"].concat()
+}
+
+/// A second in which nothing comes.
+const SECOND: [u8; 1] = [255];
+
+/// A TCP connection: a UUID, audio, a key, a kind that is not known, a pause, more audio, hangup.
+fn audiosocket() -> Vec<u8> {
+    let audio = [&[0x10, 1, 0x40][..], &[7; 320]].concat();
+    let before = [
+        &[0x01, 0, 16][..],
+        &[0xAB; 16],
+        &audio,
+        &audio,
+        &[0x03, 0, 1, b'5', 0x77, 0, 2, 1, 1],
+    ]
+    .concat();
+    let after = [&audio[..], &audio, &[0x00, 0, 0]].concat();
+    let pieces = |bytes: &[u8]| bytes.chunks(110).flat_map(binary).collect::<Vec<u8>>();
+    [pieces(&before), SECOND.to_vec(), pieces(&after)].concat()
+}
+
+fn chan_websocket() -> Vec<u8> {
+    [
+        text(
+            r#"{"event":"MEDIA_START","connection_id":"conn1","channel_id":"1795307430.15","format":"slin16"}"#,
+        ),
+        text(r#"{"event":"DTMF_END","channel_id":"1795307430.15","digit":"5"}"#),
+        binary(&[7; 120]),
+        text("DTMF_END digit:5 channel_id:1795307430.15"),
+        SECOND.to_vec(),
+        binary(&[8; 120]),
+        binary(&[9; 60]),
+    ]
+    .concat()
+}
+
+fn audio_fork() -> Vec<u8> {
+    [
+        text(r#"{"sampleRate":8000,"mixType":"stereo","callSid":"c6b1","rate":8000,"channels":2}"#),
+        binary(&[7; 121]),
+        text(r#"{"event":"dtmf","dtmf":"5","duration":"1600"}"#),
+        binary(&[8; 123]),
+        SECOND.to_vec(),
+        binary(&[9; 100]),
+        binary(&[]),
+    ]
+    .concat()
+}
+
+fn vonage() -> Vec<u8> {
+    [
+        text(
+            r#"{"event":"websocket:connected","content-type":"audio/l16;rate=16000","ticket":"T-1"}"#,
+        ),
+        binary(&[7; 120]),
+        text(r#"{"event":"websocket:dtmf","digit":"5","duration":260}"#),
+        SECOND.to_vec(),
+        binary(&[9; 100]),
+    ]
+    .concat()
 }
 
 /// A whisper.cpp model up to its first tensor, which is cut off.
@@ -163,6 +237,13 @@ fn protocol_messages_withstand_damage() {
 }
 
 #[test]
+fn untimed_connections_withstand_damage() {
+    for name in ["audiosocket", "chan_websocket", "audio_fork", "vonage"] {
+        withstands(name, 1_000);
+    }
+}
+
+#[test]
 fn policies_withstand_damage() {
     withstands("policy", 400);
 }
@@ -170,6 +251,16 @@ fn policies_withstand_damage() {
 #[test]
 fn speech_models_withstand_damage() {
     withstands("ggml", 100);
+}
+
+/// A connection's seed has so many messages, all of which are taken.
+fn understood(mut adapter: impl hushgate::ingress::Adapter, seed: &[u8], accepted: u64) {
+    for message in targets::messages(seed) {
+        adapter
+            .handle(message.body.incoming(), message.since, &mut Vec::new())
+            .unwrap();
+    }
+    assert_eq!(adapter.tally().accepted, accepted);
 }
 
 /// Seeds that are refused at once would try little.
@@ -197,6 +288,35 @@ fn seeds_are_understood() {
             .unwrap();
     }
     assert_eq!(twilio.tally().accepted, 7);
+    let id = || hushgate::call::CallId::new("x").unwrap();
+    understood(
+        hushgate::ingress::audiosocket::AudioSocketAdapter::new(Default::default()),
+        &audiosocket(),
+        7,
+    );
+    understood(
+        hushgate::ingress::chan_websocket::ChanWebSocketAdapter::new(Default::default()),
+        &chan_websocket(),
+        6,
+    );
+    let jambonz = hushgate::ingress::audio_fork::Settings::new(
+        hushgate::ingress::audio_fork::Dialect::Jambonz,
+        id(),
+    );
+    understood(
+        hushgate::ingress::audio_fork::AudioForkAdapter::new(jambonz),
+        &audio_fork(),
+        6,
+    );
+    let vonage = hushgate::ingress::vonage::Settings {
+        call_header: None,
+        fallback: id(),
+    };
+    understood(
+        hushgate::ingress::vonage::VonageAdapter::new(vonage),
+        &self::vonage(),
+        4,
+    );
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("seed");
     std::fs::write(&path, wav()).unwrap();
