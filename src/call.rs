@@ -46,6 +46,11 @@ impl CallId {
         Ok(Self(text.to_owned()))
     }
 
+    /// For a call that nobody has named.
+    pub fn unnamed() -> Self {
+        Self("unnamed".to_owned())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

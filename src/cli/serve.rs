@@ -111,18 +111,19 @@ fn refuse_unguarded_doors(config: &Config, allowed: &[String]) -> anyhow::Result
             names.join(", ")
         );
     }
-    let open = config
-        .doors
-        .iter()
-        .find(|door| door.is_unguarded() && !allowed.contains(&door.name));
-    if let Some(door) = open
-        && !config.listen.ip().is_loopback()
-    {
+    for door in &config.doors {
+        let (what, listen) = if door.has_own_socket() {
+            (format!("doors.{}.listen", door.name), door.listen)
+        } else {
+            ("--listen".into(), config.listen)
+        };
+        if !door.is_unguarded() || listen.ip().is_loopback() || allowed.contains(&door.name) {
+            continue;
+        }
         bail!(
-            "--listen {}: other machines reach this address, and the door {name} asks for no proof; give it \
+            "{what} {listen}: other machines reach this address, and the door {name} asks for no proof; give it \
              [doors.{name}.auth] or networks, listen on 127.0.0.1 behind a proxy that authenticates, or give \
              --allow-unauthenticated {name}",
-            config.listen,
             name = door.name,
         );
     }
@@ -163,7 +164,8 @@ fn serve(
         let shutdown = CancellationToken::new();
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let (server, engine) = Server::new(listener, settings, shutdown.clone());
+        let (mut server, engine) = Server::new(listener, settings, shutdown.clone());
+        server.open_doors().await?;
         let address = server.address()?;
         stop_on_signals(shutdown.clone())?;
 

@@ -6,16 +6,20 @@
 mod read;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 pub(super) use read::{DoorSection, doors};
 
-use crate::audio::MediaTime;
+use crate::audio::g711::Law;
+use crate::audio::{MediaTime, SampleRate};
 use crate::call::{Leg, Sensitive};
+use crate::ingress::audio_fork::Mix;
+use crate::ingress::audiosocket::Codec;
 
 /// How a platform sends calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
@@ -29,15 +33,36 @@ pub enum Protocol {
     Telnyx,
     /// Plivo's `<Stream>`.
     Plivo,
+    /// Genesys AudioHook Monitor.
+    Audiohook,
+    /// Vonage's WebSocket endpoint.
+    Vonage,
+    /// Asterisk's AudioSocket, over TCP.
+    Audiosocket,
+    /// Asterisk's chan_websocket.
+    ChanWebsocket,
+    /// FreeSWITCH's mod_audio_fork.
+    AudioFork,
+    /// FreeSWITCH's mod_audio_stream.
+    AudioStream,
+    /// jambonz' `listen`.
+    Jambonz,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Protocol; 4] = [
+    pub const ALL: [Protocol; 11] = [
         Protocol::Twilio,
         Protocol::Signalwire,
         Protocol::Telnyx,
         Protocol::Plivo,
+        Protocol::Audiohook,
+        Protocol::Vonage,
+        Protocol::Audiosocket,
+        Protocol::ChanWebsocket,
+        Protocol::AudioFork,
+        Protocol::AudioStream,
+        Protocol::Jambonz,
     ];
 
     /// Its name in configuration files.
@@ -47,14 +72,42 @@ impl Protocol {
             Protocol::Signalwire => "signalwire",
             Protocol::Telnyx => "telnyx",
             Protocol::Plivo => "plivo",
+            Protocol::Audiohook => "audiohook",
+            Protocol::Vonage => "vonage",
+            Protocol::Audiosocket => "audiosocket",
+            Protocol::ChanWebsocket => "chan_websocket",
+            Protocol::AudioFork => "audio_fork",
+            Protocol::AudioStream => "audio_stream",
+            Protocol::Jambonz => "jambonz",
         }
     }
 
-    /// Whether its messages tell inbound from outbound audio.
-    fn has_directions(self) -> bool {
+    /// The fields of a door, besides those of every door, that mean something to it.
+    pub(in crate::config) fn fields(self) -> &'static [&'static str] {
         match self {
-            Protocol::Twilio | Protocol::Signalwire | Protocol::Telnyx | Protocol::Plivo => true,
+            Protocol::Twilio | Protocol::Signalwire | Protocol::Telnyx | Protocol::Plivo => {
+                &["path", "outbound"]
+            }
+            Protocol::Audiohook => &["path"],
+            Protocol::Vonage => &["path", "call_header"],
+            Protocol::Audiosocket => &["listen", "leg", "codec", "rate"],
+            Protocol::ChanWebsocket => &["path", "leg"],
+            Protocol::AudioFork | Protocol::AudioStream | Protocol::Jambonz => {
+                &["path", "rate", "mix", "read"]
+            }
         }
+    }
+
+    /// Whether nothing is sent while nobody speaks, so that a silent connection is a live one.
+    fn falls_silent(self) -> bool {
+        matches!(
+            self,
+            Protocol::Audiosocket
+                | Protocol::ChanWebsocket
+                | Protocol::AudioFork
+                | Protocol::AudioStream
+                | Protocol::Jambonz
+        )
     }
 }
 
@@ -96,15 +149,22 @@ pub enum Authentication {
     TwilioSignature {
         /// Auth tokens: primary, and secondary while they are rotated.
         tokens: Vec<Secret>,
-        /// The address as the platform has it, `wss://host/path`.
+        /// How the platform reaches the gateway, `wss://host`, without the door's path.
         public_url: String,
     },
     /// `X-Plivo-Signature-V3` over the door's public address.
     PlivoSignature {
         /// Auth tokens.
         tokens: Vec<Secret>,
-        /// The address as the platform has it, `wss://host/path`.
+        /// How the platform reaches the gateway, `wss://host`, without the door's path.
         public_url: String,
+    },
+    /// AudioHook's HTTP message signatures, or its API key alone.
+    AudiohookSignature {
+        /// The values of `X-API-KEY`.
+        api_keys: Vec<Secret>,
+        /// The client secret of each key, in base64; none at all where requests are not signed.
+        secrets: Vec<Secret>,
     },
     /// `Authorization: Bearer TOKEN`.
     Bearer {
@@ -135,6 +195,7 @@ impl Authentication {
         match self {
             Authentication::TwilioSignature { .. } => "twilio_signature",
             Authentication::PlivoSignature { .. } => "plivo_signature",
+            Authentication::AudiohookSignature { .. } => "audiohook_signature",
             Authentication::Bearer { .. } => "bearer",
             Authentication::Basic { .. } => "basic",
             Authentication::MutualTls => "mutual_tls",
@@ -147,7 +208,9 @@ impl Authentication {
         match self {
             Authentication::TwilioSignature { public_url, .. }
             | Authentication::PlivoSignature { public_url, .. } => vec![("public_url", public_url)],
-            Authentication::Bearer { .. } | Authentication::MutualTls => Vec::new(),
+            Authentication::AudiohookSignature { .. }
+            | Authentication::Bearer { .. }
+            | Authentication::MutualTls => Vec::new(),
             Authentication::Basic { user, .. } => vec![("user", user)],
             Authentication::Header { header, .. } => vec![("header", header)],
         }
@@ -160,6 +223,7 @@ impl Authentication {
             | Authentication::PlivoSignature { tokens, .. }
             | Authentication::Bearer { tokens }
             | Authentication::Header { tokens, .. } => tokens,
+            Authentication::AudiohookSignature { secrets, .. } => secrets,
             Authentication::Basic { passwords, .. } => passwords,
             Authentication::MutualTls => &[],
         }
@@ -173,10 +237,26 @@ pub struct Door {
     pub name: String,
     /// What is spoken there.
     pub protocol: Protocol,
-    /// The URL path that is served.
+    /// The URL path that is served; for AudioSocket, which has none, the door's name.
     pub path: String,
+    /// Where AudioSocket is listened for.
+    pub listen: SocketAddr,
     /// Who is heard on the outbound track, where there are tracks; the other party is on the inbound one.
     pub outbound: Leg,
+    /// Who is heard where there is one channel.
+    pub leg: Leg,
+    /// What is in AudioSocket's frames.
+    pub codec: Codec,
+    /// The rate of FreeSWITCH's audio, where it does not say.
+    pub rate: SampleRate,
+    /// What FreeSWITCH sends, where it does not say.
+    pub mix: Mix,
+    /// Who is on the leg that FreeSWITCH reads from.
+    pub read: Leg,
+    /// Which member of Vonage's first message has the call's id.
+    pub call_header: Option<String>,
+    /// How long a connection may say nothing.
+    pub idle: Duration,
     /// What is asked of who comes in.
     pub authentication: Option<Authentication>,
     /// The networks that may come in; empty means all.
@@ -207,16 +287,67 @@ impl Door {
             name: protocol.name().to_owned(),
             protocol,
             path: format!("/{protocol}"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 9_092)),
             outbound: Leg::Agent,
+            leg: Leg::Mixed,
+            codec: Codec::Linear(None),
+            rate: SampleRate::TELEPHONE,
+            mix: Mix::Stereo,
+            read: Leg::Customer,
+            call_header: None,
+            idle: Duration::from_secs(if protocol.falls_silent() { 600 } else { 60 }),
             authentication: None,
             networks: Vec::new(),
             forward: None,
         }
     }
 
+    /// What its protocol is told, by the names in configuration files.
+    pub(in crate::config) fn fields(&self) -> Vec<(&'static str, toml::Value)> {
+        let value = |field: &str| -> Option<toml::Value> {
+            Some(match field {
+                "path" => self.path.clone().into(),
+                "listen" => self.listen.to_string().into(),
+                "outbound" => self.outbound.name().into(),
+                "leg" => self.leg.name().into(),
+                "read" => self.read.name().into(),
+                "codec" => match self.codec {
+                    Codec::Linear(_) => "slin",
+                    Codec::Companded(Law::Mu) => "ulaw",
+                    Codec::Companded(Law::A) => "alaw",
+                }
+                .into(),
+                "mix" => match self.mix {
+                    Mix::Mono => "mono",
+                    Mix::Mixed => "mixed",
+                    Mix::Stereo => "stereo",
+                }
+                .into(),
+                "rate" if self.codec == Codec::Linear(None) && self.has_own_socket() => {
+                    return None;
+                }
+                "rate" if self.has_own_socket() && self.codec != Codec::Linear(Some(self.rate)) => {
+                    return None;
+                }
+                "rate" => i64::from(self.rate.hertz()).into(),
+                "call_header" => self.call_header.clone()?.into(),
+                _ => return None,
+            })
+        };
+        let fields = self.protocol.fields().iter();
+        fields
+            .filter_map(|&field| Some((field, value(field)?)))
+            .collect()
+    }
+
     /// Whether it lets anybody in that reaches it.
     pub fn is_unguarded(&self) -> bool {
         self.authentication.is_none() && self.networks.is_empty()
+    }
+
+    /// Whether it has a socket of its own rather than a path of the server's.
+    pub fn has_own_socket(&self) -> bool {
+        self.protocol == Protocol::Audiosocket
     }
 
     /// Whether a peer's address may come in.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::doors::Authentication;
+use super::doors::{Authentication, Protocol};
 use super::{Config, Door};
 use crate::policy::Profile;
 
@@ -124,14 +124,15 @@ impl Config {
 fn door_lines(door: &Door) -> Vec<String> {
     let mut lines = vec![
         format!("\n[doors.{}]", door.name),
-        "# twilio, signalwire, telnyx or plivo.".into(),
+        format!("# {}.", Protocol::ALL.map(Protocol::name).join(", ")),
         format!("protocol = {}", quoted(door.protocol.name())),
-        "# URL path of the WebSocket.".into(),
-        format!("path = {}", quoted(&door.path)),
-        "# Who is heard on the outbound track: \"agent\" or \"customer\".".into(),
-        format!("outbound = {}", quoted(door.outbound.name())),
-        "# Networks that may come in; none means all.".into(),
     ];
+    for (field, value) in door.fields() {
+        lines.push(format!("{field} = {value}"));
+    }
+    lines.push("# Seconds that a connection may say nothing.".into());
+    lines.push(format!("idle_seconds = {}", door.idle.as_secs()));
+    lines.push("# Networks that may come in; none means all.".into());
     let networks: Vec<String> = door
         .networks
         .iter()
@@ -176,6 +177,10 @@ fn authentication_lines(authentication: &Authentication) -> Vec<String> {
         .iter()
         .map(|secret| quoted(secret.reference()))
         .collect();
+    if let Authentication::AudiohookSignature { api_keys, .. } = authentication {
+        let keys: Vec<String> = api_keys.iter().map(|key| quoted(key.reference())).collect();
+        lines.push(format!("api_keys = [{}]", keys.join(", ")));
+    }
     if !secrets.is_empty() {
         lines.push(format!("secrets = [{}]", secrets.join(", ")));
     }
@@ -197,6 +202,10 @@ fn authentication_json(authentication: Option<&Authentication>) -> serde_json::V
         for (field, value) in authentication.settings() {
             auth.insert(field.into(), value.into());
         }
+        if let Authentication::AudiohookSignature { api_keys, .. } = authentication {
+            let keys = api_keys.iter().map(|key| key.reference());
+            auth.insert("api_keys".into(), keys.collect::<Vec<_>>().into());
+        }
     }
     if auth.is_empty() {
         serde_json::Value::Null
@@ -208,8 +217,12 @@ fn authentication_json(authentication: Option<&Authentication>) -> serde_json::V
 fn door_json(door: &Door) -> serde_json::Value {
     json!({
         "protocol": door.protocol.name(),
-        "path": door.path,
-        "outbound": door.outbound.name(),
+        "settings": door
+            .fields()
+            .into_iter()
+            .map(|(field, value)| (field.to_owned(), value.to_string().trim_matches('"').into()))
+            .collect::<serde_json::Map<_, _>>(),
+        "idle_seconds": door.idle.as_secs(),
         "networks": door.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "auth": authentication_json(door.authentication.as_ref()),
         "forward": door.forward.as_ref().map(|forward| json!({

@@ -6,7 +6,9 @@
 
 mod connection;
 mod entrance;
+mod guard;
 mod http;
+mod wire;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -14,11 +16,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context;
+use axum::http::HeaderMap;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,8 +43,8 @@ pub struct Limits {
     pub request_header: Duration,
     /// From the upgrade to the message that starts the call.
     pub start: Duration,
-    /// Without any message in a call.
-    pub idle: Duration,
+    /// Without any message in a call, in place of what each door says.
+    pub idle: Option<Duration>,
     /// For the platform to close the connection after it stopped the call.
     pub close: Duration,
     /// For the engine to be loaded when a call comes before it is.
@@ -52,7 +56,7 @@ impl Default for Limits {
         Self {
             request_header: Duration::from_secs(10),
             start: Duration::from_secs(10),
-            idle: Duration::from_secs(60),
+            idle: None,
             close: Duration::from_secs(5),
             engine: Duration::from_secs(30),
         }
@@ -110,6 +114,7 @@ pub fn folder(folder: PathBuf) -> Arc<dyn TapeFactory> {
 struct Shared {
     settings: Settings,
     engine: watch::Receiver<Option<Arc<dyn Transcriber>>>,
+    places: Arc<Semaphore>,
     calls: Arc<Semaphore>,
     live_streams: Mutex<HashSet<Box<str>>>,
     tasks: TaskTracker,
@@ -117,9 +122,14 @@ struct Shared {
     probe: tokio::sync::Mutex<http::Probe>,
 }
 
-/// A server with an open socket.
+/// One of `max_connections`, for as long as it is held.
+type Place = OwnedSemaphorePermit;
+
+/// A server with open sockets.
 pub struct Server {
     listener: TcpListener,
+    /// Doors with sockets of their own.
+    own: Vec<(Entrance, TcpListener)>,
     shared: Arc<Shared>,
 }
 
@@ -143,6 +153,7 @@ impl Server {
         let (slot, engine) = watch::channel(None);
         let shared = Shared {
             engine,
+            places: Arc::new(Semaphore::new(settings.max_connections)),
             calls: Arc::new(Semaphore::new(settings.max_calls)),
             live_streams: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -152,9 +163,37 @@ impl Server {
         };
         let server = Self {
             listener,
+            own: Vec::new(),
             shared: Arc::new(shared),
         };
         (server, EngineSlot(slot))
+    }
+
+    /// Opens the sockets of doors that have their own. Fails when one is taken.
+    pub async fn open_doors(&mut self) -> anyhow::Result<()> {
+        for entrance in &self.shared.settings.doors {
+            if entrance.door.has_own_socket() {
+                let listen = entrance.door.listen;
+                let listener = TcpListener::bind(listen).await.with_context(|| {
+                    format!(
+                        "doors.{}.listen: cannot listen on {listen}",
+                        entrance.door.name
+                    )
+                })?;
+                self.own.push((entrance.clone(), listener));
+            }
+        }
+        Ok(())
+    }
+
+    /// The doors with sockets of their own that are open, by name, and where they listen.
+    pub fn own_addresses(&self) -> Vec<(String, SocketAddr)> {
+        self.own
+            .iter()
+            .filter_map(|(entrance, listener)| {
+                Some((entrance.door.name.clone(), listener.local_addr().ok()?))
+            })
+            .collect()
     }
 
     /// Where it listens.
@@ -164,11 +203,40 @@ impl Server {
 
     /// Accepts connections until the shutdown; then drains the calls, at most their hold and a little.
     pub async fn run(self) {
-        let Self { listener, shared } = self;
+        let Self {
+            listener,
+            own,
+            shared,
+        } = self;
         if let Some(tls) = shared.settings.tls.clone() {
             tokio::spawn(tls.follow(shared.shutdown.clone()));
         }
-        accept(&listener, &shared).await;
+        for (entrance, listener) in own {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                accept(&listener, &shared, |stream, peer, place| {
+                    shared.tasks.spawn(serve_own(
+                        stream,
+                        peer,
+                        place,
+                        entrance.clone(),
+                        Arc::clone(&shared),
+                    ));
+                })
+                .await;
+            });
+        }
+        let router = http::router(Arc::clone(&shared));
+        accept(&listener, &shared, |stream, peer, place| {
+            let connection = http::Connection::new(peer, place);
+            shared.tasks.spawn(serve(
+                stream,
+                connection,
+                router.clone(),
+                Arc::clone(&shared),
+            ));
+        })
+        .await;
         drop(listener);
         shared.tasks.close();
         let hold = Duration::from_micros(shared.settings.hold.micros());
@@ -182,9 +250,12 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let router = http::router(Arc::clone(shared));
-    let places = Arc::new(Semaphore::new(shared.settings.max_connections));
+/// Accepts connections until the shutdown, and hands each on with its place.
+async fn accept(
+    listener: &TcpListener,
+    shared: &Shared,
+    mut take: impl FnMut(TcpStream, SocketAddr, Place),
+) {
     // One line for each time the server fills up, not one for each connection.
     let mut full = false;
     loop {
@@ -202,21 +273,49 @@ async fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
             if !std::mem::replace(&mut full, true) {
                 tracing::warn!("refusing connections: max_connections are open");
             }
             continue;
         };
         full = false;
-        let connection = http::Connection::new(peer, place);
-        shared.tasks.spawn(serve(
-            stream,
-            connection,
-            router.clone(),
-            Arc::clone(shared),
-        ));
+        take(stream, peer, place);
     }
+}
+
+/// Serves one connection of a door with a socket of its own.
+async fn serve_own(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    entrance: Entrance,
+    shared: Arc<Shared>,
+) {
+    let _ = stream.set_nodelay(true);
+    let door = &entrance.door;
+    if !door.admits(peer.ip()) {
+        tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
+        return;
+    }
+    let engine = match http::admit(&shared).await {
+        Ok(engine) => engine,
+        Err(problem) => {
+            tracing::warn!(%peer, door = door.name, problem, "refused a call");
+            return;
+        }
+    };
+    let Ok(adapter) = entrance.adapter(&HeaderMap::new()) else {
+        return;
+    };
+    let entering = connection::Entering {
+        peer,
+        adapter,
+        route: entrance.route.clone(),
+        idle: shared.settings.limits.idle.unwrap_or(door.idle),
+    };
+    connection::run(shared, entering, engine, wire::Wire::Tcp(stream)).await;
+    drop(place);
 }
 
 /// Makes one connection secure if it is to be, and serves it.

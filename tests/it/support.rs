@@ -100,6 +100,8 @@ pub(crate) fn says_a_card() -> Script {
 /// A gateway in this process.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// Doors with sockets of their own.
+    pub(crate) own: Vec<(String, SocketAddr)>,
     pub(crate) recordings: PathBuf,
     pub(crate) shutdown: CancellationToken,
     pub(crate) server: JoinHandle<()>,
@@ -122,7 +124,7 @@ pub(crate) fn settings(recordings: &Path) -> Settings {
         limits: Limits {
             request_header: Duration::from_secs(2),
             start: Duration::from_secs(2),
-            idle: Duration::from_secs(3),
+            idle: Some(Duration::from_secs(3)),
             close: Duration::from_secs(1),
             engine: Duration::from_secs(2),
         },
@@ -142,7 +144,9 @@ impl Gateway {
         change(&mut settings);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shutdown = CancellationToken::new();
-        let (server, engine) = Server::new(listener, settings, shutdown.clone());
+        let (mut server, engine) = Server::new(listener, settings, shutdown.clone());
+        server.open_doors().await.unwrap();
+        let own = server.own_addresses();
         let address = server.address().unwrap();
         engine.install(scripted(script));
         // The slot lives as long as the server may ask it.
@@ -152,6 +156,7 @@ impl Gateway {
         });
         Self {
             address,
+            own,
             recordings,
             shutdown,
             server,

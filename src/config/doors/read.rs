@@ -1,18 +1,23 @@
 //! Doors as they are written in the file, checked one by one.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Authentication, Door, Forward, Protocol, Secret};
-use crate::audio::MediaTime;
+use crate::audio::g711::Law;
+use crate::audio::{MediaTime, SampleRate};
 use crate::call::{Leg, Sensitive};
 use crate::config::file::Source;
 use crate::config::{ConfigError, bad_path};
+use crate::ingress::audio_fork::Mix;
+use crate::ingress::audiosocket::Codec;
+use crate::ingress::authentication::public_url::PublicUrl;
 
 /// How much audio is kept for a recorder that is away, in seconds, unless told otherwise.
 const DEFAULT_BUFFER_SECONDS: f64 = 30.0;
@@ -25,10 +30,34 @@ const BUFFER_SECONDS: std::ops::RangeInclusive<f64> = 1.0..=3_600.0;
 pub(in crate::config) struct DoorSection {
     protocol: Option<Spanned<Protocol>>,
     path: Option<Spanned<String>>,
+    listen: Option<Spanned<SocketAddr>>,
     outbound: Option<Spanned<Leg>>,
+    leg: Option<Spanned<Leg>>,
+    codec: Option<Spanned<CodecName>>,
+    rate: Option<Spanned<u32>>,
+    mix: Option<Spanned<MixName>>,
+    read: Option<Spanned<Leg>>,
+    call_header: Option<Spanned<String>>,
+    idle_seconds: Option<Spanned<u64>>,
     networks: Vec<Spanned<String>>,
     auth: Option<Spanned<AuthenticationSection>>,
     forward: Option<Spanned<ForwardSection>>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum CodecName {
+    Slin,
+    Ulaw,
+    Alaw,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum MixName {
+    Mono,
+    Mixed,
+    Stereo,
 }
 
 /// `[doors.NAME.forward]` as it is written.
@@ -47,6 +76,7 @@ struct ForwardSection {
 #[serde(deny_unknown_fields, default)]
 struct AuthenticationSection {
     kind: Option<String>,
+    api_keys: Vec<Spanned<String>>,
     secrets: Vec<Spanned<String>>,
     public_url: Option<Spanned<String>>,
     user: Option<Spanned<String>>,
@@ -121,8 +151,8 @@ impl Reader<'_> {
                 "a door's name has letters, digits, '_' and '-'",
             ));
         }
-        let protocol = match section.protocol {
-            Some(protocol) => protocol.into_inner(),
+        let protocol = match &section.protocol {
+            Some(protocol) => *protocol.get_ref(),
             None => Protocol::ALL
                 .into_iter()
                 .find(|protocol| protocol.name() == name)
@@ -132,51 +162,103 @@ impl Reader<'_> {
                     self.error(&self.span, "protocol", &problem)
                 })?,
         };
-        let path = match section.path {
-            Some(path) => {
-                if let Some(problem) = bad_path(path.get_ref()) {
-                    return Err(self.error(&path.span(), "path", &problem));
-                }
-                path.into_inner()
-            }
-            None => format!("/{name}"),
-        };
-        let outbound = match section.outbound {
-            None => Leg::Agent,
-            Some(leg) if !protocol.has_directions() => {
-                let problem = format!("{protocol} has no outbound track; remove this line");
-                return Err(self.error(&leg.span(), "outbound", &problem));
-            }
-            Some(leg) if *leg.get_ref() == Leg::Mixed => {
-                return Err(self.error(
-                    &leg.span(),
-                    "outbound",
-                    "\"mixed\"; expected \"agent\" or \"customer\"",
-                ));
-            }
-            Some(leg) => leg.into_inner(),
-        };
-        let mut networks = Vec::new();
-        for network in section.networks {
-            networks.push(self.network(&network)?);
-        }
-        let authentication = match section.auth {
-            Some(auth) => Some(self.authentication(protocol, auth)?),
-            None => None,
-        };
-        let forward = match section.forward {
-            Some(forward) => Some(self.forward(protocol, forward)?),
-            None => None,
-        };
-        Ok(Door {
+        self.refuse_unused(protocol, &section)?;
+        let mut door = Door {
             name: name.to_owned(),
-            protocol,
-            path,
-            outbound,
-            authentication,
-            networks,
-            forward,
-        })
+            path: format!("/{name}"),
+            ..Door::new(protocol)
+        };
+        if let Some(path) = section.path {
+            if let Some(problem) = bad_path(path.get_ref()) {
+                return Err(self.error(&path.span(), "path", &problem));
+            }
+            door.path = path.into_inner();
+        }
+        if let Some(listen) = section.listen {
+            door.listen = listen.into_inner();
+        }
+        let party = |field: &str, leg: Option<Spanned<Leg>>, default: Leg| match leg {
+            None => Ok(default),
+            Some(leg) if *leg.get_ref() == Leg::Mixed => Err(self.error(
+                &leg.span(),
+                field,
+                "\"mixed\"; expected \"agent\" or \"customer\"",
+            )),
+            Some(leg) => Ok(leg.into_inner()),
+        };
+        door.outbound = party("outbound", section.outbound, door.outbound)?;
+        door.read = party("read", section.read, door.read)?;
+        if let Some(leg) = section.leg {
+            door.leg = leg.into_inner();
+        }
+        if let Some(rate) = &section.rate {
+            door.rate = SampleRate::new(*rate.get_ref())
+                .map_err(|error| self.error(&rate.span(), "rate", &error.to_string()))?;
+        }
+        door.codec = match (section.codec.map(Spanned::into_inner), &section.rate) {
+            (Some(CodecName::Ulaw), _) => Codec::Companded(Law::Mu),
+            (Some(CodecName::Alaw), _) => Codec::Companded(Law::A),
+            (Some(CodecName::Slin) | None, Some(_)) => Codec::Linear(Some(door.rate)),
+            (Some(CodecName::Slin) | None, None) => Codec::Linear(None),
+        };
+        if let Some(mix) = section.mix {
+            door.mix = match mix.into_inner() {
+                MixName::Mono => Mix::Mono,
+                MixName::Mixed => Mix::Mixed,
+                MixName::Stereo => Mix::Stereo,
+            };
+        }
+        door.call_header = section.call_header.map(Spanned::into_inner);
+        if let Some(idle) = section.idle_seconds {
+            if !(5..=86_400).contains(idle.get_ref()) {
+                let problem = format!(
+                    "{} is out of range; expected 5 to 86400 seconds",
+                    idle.get_ref()
+                );
+                return Err(self.error(&idle.span(), "idle_seconds", &problem));
+            }
+            door.idle = Duration::from_secs(idle.into_inner());
+        }
+        for network in section.networks {
+            door.networks.push(self.network(&network)?);
+        }
+        if let Some(auth) = section.auth {
+            door.authentication = Some(self.authentication(protocol, auth)?);
+        }
+        if let Some(forward) = section.forward {
+            door.forward = Some(self.forward(protocol, forward)?);
+        }
+        Ok(door)
+    }
+
+    /// A line that means nothing to the protocol was meant for something: it is not passed over.
+    fn refuse_unused(&self, protocol: Protocol, section: &DoorSection) -> Result<(), ConfigError> {
+        let written = [
+            ("path", section.path.as_ref().map(Spanned::span)),
+            ("listen", section.listen.as_ref().map(Spanned::span)),
+            ("outbound", section.outbound.as_ref().map(Spanned::span)),
+            ("leg", section.leg.as_ref().map(Spanned::span)),
+            ("codec", section.codec.as_ref().map(Spanned::span)),
+            ("rate", section.rate.as_ref().map(Spanned::span)),
+            ("mix", section.mix.as_ref().map(Spanned::span)),
+            ("read", section.read.as_ref().map(Spanned::span)),
+            (
+                "call_header",
+                section.call_header.as_ref().map(Spanned::span),
+            ),
+        ];
+        for (field, span) in written {
+            if let Some(span) = span
+                && !protocol.fields().contains(&field)
+            {
+                let problem = format!(
+                    "means nothing to {protocol}; remove this line (it has {})",
+                    protocol.fields().join(", ")
+                );
+                return Err(self.error(&span, field, &problem));
+            }
+        }
+        Ok(())
     }
 
     fn forward(
@@ -252,6 +334,13 @@ impl Reader<'_> {
             Protocol::Plivo => "plivo_signature",
             Protocol::Signalwire => "bearer",
             Protocol::Telnyx => "header",
+            Protocol::Audiohook => "audiohook_signature",
+            Protocol::Vonage | Protocol::AudioStream => "bearer",
+            Protocol::ChanWebsocket | Protocol::AudioFork | Protocol::Jambonz => "basic",
+            Protocol::Audiosocket => {
+                let problem = "AudioSocket carries no proof; say with networks who may come in";
+                return Err(self.error(&span, "auth", problem));
+            }
         });
         let required = |field: &str, value: Option<Spanned<String>>, example: &str| {
             value.ok_or_else(|| {
@@ -285,13 +374,31 @@ impl Reader<'_> {
                 )),
             };
         }
-        let secrets = self.secrets(&span, &section.secrets)?;
+        if kind == "audiohook_signature" {
+            let api_keys = self.secrets(&span, "auth.api_keys", &section.api_keys)?;
+            let secrets = match section.secrets.as_slice() {
+                [] => Vec::new(),
+                secrets if secrets.len() == api_keys.len() => {
+                    self.secrets(&span, "auth.secrets", secrets)?
+                }
+                _ => {
+                    let problem = "expected a client secret for each of api_keys, or none at all";
+                    return Err(self.error(&span, "auth.secrets", problem));
+                }
+            };
+            return Ok(Authentication::AudiohookSignature { api_keys, secrets });
+        }
+        if let Some(key) = section.api_keys.first() {
+            let problem = format!("{kind} has no use for it; remove this line");
+            return Err(self.error(&key.span(), "auth.api_keys", &problem));
+        }
+        let secrets = self.secrets(&span, "auth.secrets", &section.secrets)?;
         Ok(match kind {
             "twilio_signature" | "plivo_signature" => {
                 let url = required(
                     "public_url",
                     section.public_url,
-                    "\"wss://gateway.example.com/twilio\", the address that the platform has",
+                    "\"wss://gateway.example.com\", how the platform reaches the gateway, without the door's path",
                 )?;
                 let public_url = self.public_url(&url)?;
                 if kind == "twilio_signature" {
@@ -323,8 +430,8 @@ impl Reader<'_> {
             }
             other => {
                 let problem = format!(
-                    "{other:?} is not known; expected one of twilio_signature, plivo_signature, bearer, basic, \
-                     header, mutual_tls"
+                    "{other:?} is not known; expected one of twilio_signature, plivo_signature, \
+                     audiohook_signature, bearer, basic, header, mutual_tls"
                 );
                 return Err(self.error(&span, "auth.kind", &problem));
             }
@@ -332,41 +439,34 @@ impl Reader<'_> {
     }
 
     fn public_url(&self, url: &Spanned<String>) -> Result<String, ConfigError> {
-        let written = url.get_ref();
-        let host = ["wss://", "ws://"]
-            .iter()
-            .find_map(|scheme| written.strip_prefix(scheme));
-        if host.is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains('?')) {
-            let problem = format!(
-                "{written:?} is not usable; expected wss://HOST/PATH without a query, as the platform has it"
-            );
-            return Err(self.error(&url.span(), "auth.public_url", &problem));
-        }
-        Ok(written.clone())
+        PublicUrl::new(url.get_ref())
+            .map_err(|error| self.error(&url.span(), "auth.public_url", &error.to_string()))?;
+        Ok(url.get_ref().clone())
     }
 
     fn secrets(
         &self,
         span: &std::ops::Range<usize>,
+        field: &str,
         references: &[Spanned<String>],
     ) -> Result<Vec<Secret>, ConfigError> {
         if references.is_empty() {
             return Err(self.error(
                 span,
-                "auth.secrets",
+                field,
                 "is missing; expected one or more of \"env:NAME\" or \"file:PATH\"",
             ));
         }
         references
             .iter()
-            .map(|reference| self.secret(reference))
+            .map(|reference| self.secret(field, reference))
             .collect()
     }
 
     /// Reads what a reference names. What is wrong with a secret is told without it.
-    fn secret(&self, reference: &Spanned<String>) -> Result<Secret, ConfigError> {
+    fn secret(&self, field: &str, reference: &Spanned<String>) -> Result<Secret, ConfigError> {
         let written = reference.get_ref();
-        let wrong = |problem: &str| self.error(&reference.span(), "auth.secrets", problem);
+        let wrong = |problem: &str| self.error(&reference.span(), field, problem);
         let value = if let Some(name) = written.strip_prefix("env:") {
             std::env::var(name).map_err(|_| {
                 wrong(&format!(

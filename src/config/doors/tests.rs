@@ -66,7 +66,7 @@ fn networks_are_checked_and_kept() {
 fn secrets_come_from_elsewhere_and_are_never_shown() {
     let (_folder, reference) = secret_file();
     let text = format!(
-        "[doors.twilio.auth]\nsecrets = [\"{reference}\"]\npublic_url = \"wss://a.example/twilio\"\n"
+        "[doors.twilio.auth]\nsecrets = [\"{reference}\"]\npublic_url = \"wss://a.example\"\n"
     );
     let config = Config::parse(&text, "hushgate.toml").unwrap();
     let Some(Authentication::TwilioSignature { tokens, public_url }) =
@@ -76,7 +76,7 @@ fn secrets_come_from_elsewhere_and_are_never_shown() {
     };
     assert_eq!(
         (tokens[0].expose(), public_url.as_str()),
-        ("12345", "wss://a.example/twilio")
+        ("12345", "wss://a.example")
     );
     let shown = format!("{:?} {} {}", config, config.to_toml(), config.to_json());
     assert!(!shown.contains("12345"), "{shown}");
@@ -111,8 +111,8 @@ fn what_is_wrong_with_authentication_is_told_without_the_secret() {
         "auth.public_url: is missing; twilio_signature needs it",
     );
     check(
-        &auth(&format!("{secrets}public_url = \"https://a.example\"")),
-        "expected wss://HOST/PATH",
+        &auth(&format!("{secrets}public_url = \"a.example\"")),
+        "not a public address",
     );
     check(
         &auth(&format!("{secrets}kind = \"basic\"")),
@@ -146,4 +146,49 @@ fn client_certificates_need_an_authority() {
         "[server.tls]\ncertificate = \"c.pem\"",
         "missing field `key`",
     );
+}
+
+#[test]
+fn each_protocol_has_fields_of_its_own() {
+    let text = "[doors.asterisk]\nprotocol = \"audiosocket\"\nlisten = \"127.0.0.1:9093\"\ncodec = \"ulaw\"\n\
+        leg = \"customer\"\nnetworks = [\"127.0.0.1\"]\nidle_seconds = 30\n\
+        [doors.fork]\nprotocol = \"audio_fork\"\nrate = 16000\nmix = \"mono\"\nread = \"agent\"\n";
+    let config = Config::parse(text, "hushgate.toml").unwrap();
+    assert_eq!(config.doors[0].listen.port(), 9_093);
+    assert_eq!(config.doors[0].idle.as_secs(), 30);
+    assert_eq!(config.doors[1].rate.hertz(), 16_000);
+    let again = Config::parse(&config.to_toml(), "again.toml").unwrap();
+    assert_eq!(again.to_json(), config.to_json());
+    check(
+        "[doors.audiohook]\noutbound = \"agent\"",
+        "hushgate.toml:2: doors.audiohook.outbound: means nothing to audiohook",
+    );
+    check(
+        "[doors.audiosocket]\npath = \"/x\"",
+        "it has listen, leg, codec, rate",
+    );
+    check(
+        "[doors.audio_fork]\nrate = 7000",
+        "a sample rate of 7000 Hz",
+    );
+    check(
+        "[doors.audiosocket.auth]\n",
+        "say with networks who may come in",
+    );
+    check("[doors.jambonz]\nidle_seconds = 1", "5 to 86400");
+}
+
+#[test]
+fn audiohook_keys_have_a_secret_each_or_none() {
+    let (_folder, reference) = secret_file();
+    let keys = format!("[doors.audiohook.auth]\napi_keys = [\"{reference}\"]\n");
+    assert!(matches!(
+        doors(&keys)[0].authentication,
+        Some(Authentication::AudiohookSignature { .. })
+    ));
+    check(
+        &format!("{keys}secrets = [\"{reference}\", \"{reference}\"]"),
+        "a client secret for each of api_keys",
+    );
+    check("[doors.audiohook.auth]\n", "auth.api_keys: is missing");
 }

@@ -3,15 +3,17 @@
 //! Nothing is sent but control frames and what the protocol's adapter answers: Twilio fails a one-way stream
 //! that gets more. Bad messages are counted, and told in one line when the connection ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tracing::Instrument;
 
-use super::{Shared, StreamClaim, http};
+use super::wire::{Received, Wire};
+use super::{Shared, StreamClaim};
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
@@ -21,6 +23,9 @@ use crate::ingress::{Adapter, Arrival, Incoming, ProtocolError};
 
 /// Audio messages between socket and call: 1.3 s of two tracks. When it is full the socket is not read.
 const QUEUE: usize = 128;
+
+/// After so long without a message the adapter is asked for what it held back.
+const QUIET: Duration = Duration::from_millis(250);
 
 /// RFC 6455, 7.4.1 and the registry of close codes.
 mod code {
@@ -69,21 +74,35 @@ struct Live {
     _stream: StreamClaim,
 }
 
+/// A connection that a door let in.
+pub(super) struct Entering {
+    pub(super) peer: SocketAddr,
+    pub(super) adapter: Box<dyn Adapter>,
+    /// Where its call goes on to.
+    pub(super) route: Option<Route>,
+    /// How long it may say nothing.
+    pub(super) idle: Duration,
+}
+
 pub(super) async fn run(
     shared: Arc<Shared>,
-    connection: http::Connection,
+    entering: Entering,
     engine: Arc<dyn Transcriber>,
-    adapter: Box<dyn Adapter>,
-    route: Option<Route>,
-    socket: WebSocket,
+    wire: Wire,
 ) {
-    let peer = connection.peer();
+    let Entering {
+        peer,
+        adapter,
+        route,
+        idle,
+    } = entering;
     let mut reader = Reader {
         shared,
         engine,
         adapter,
         route,
-        socket,
+        idle,
+        wire,
         begun: Instant::now(),
         live: None,
     };
@@ -93,8 +112,9 @@ pub(super) async fn run(
         // A peer that does not take its leave is cut off.
         let _ = timeout(limit, reader.take_leave(end.why)).await;
     }
+    reader.flush().await;
     let Reader {
-        mut socket,
+        mut wire,
         live,
         adapter,
         shared,
@@ -128,9 +148,9 @@ pub(super) async fn run(
         None => {
             if end.normal {
                 // The peer said that it is done, and closes.
-                let _ = timeout(shared.settings.limits.close, until_closed(&mut socket)).await;
+                let _ = timeout(shared.settings.limits.close, wire.until_closed()).await;
             }
-            close(socket, &end, &shared).await;
+            close(wire, &end, &shared).await;
         }
         Some(live) if end.normal => {
             let call = hang_up(live, &end).instrument(span);
@@ -139,16 +159,16 @@ pub(super) async fn run(
             // limit does.
             let complete = tokio::select! {
                 () = &mut call => true,
-                () = until_closed(&mut socket) => false,
+                () = wire.until_closed() => false,
                 () = tokio::time::sleep(shared.settings.limits.close) => false,
             };
-            close(socket, &end, &shared).await;
+            close(wire, &end, &shared).await;
             if !complete {
                 call.await;
             }
         }
         Some(live) => {
-            close(socket, &end, &shared).await;
+            close(wire, &end, &shared).await;
             hang_up(live, &end).instrument(span).await;
         }
     }
@@ -173,25 +193,17 @@ async fn hang_up(live: Live, end: &End) {
 }
 
 /// Closes the connection, or answers the peer's closing, and lets go of it: the recording may take longer.
-async fn close(mut socket: WebSocket, end: &End, shared: &Shared) {
+async fn close(mut wire: Wire, end: &End, shared: &Shared) {
     let closing = async {
-        if let Some(code) = end.close {
-            let frame = CloseFrame {
-                code,
-                reason: end.why.into(),
-            };
-            if socket.send(Message::Close(Some(frame))).await.is_err() {
-                return;
-            }
+        if let Some(code) = end.close
+            && !wire.say_close(code, end.why).await
+        {
+            return;
         }
-        until_closed(&mut socket).await;
+        wire.until_closed().await;
     };
     // A peer that does not answer is cut off.
     let _ = timeout(shared.settings.limits.close, closing).await;
-}
-
-async fn until_closed(socket: &mut WebSocket) {
-    while let Some(Ok(_)) = socket.recv().await {}
 }
 
 struct Reader {
@@ -199,7 +211,8 @@ struct Reader {
     engine: Arc<dyn Transcriber>,
     adapter: Box<dyn Adapter>,
     route: Option<Route>,
-    socket: WebSocket,
+    idle: Duration,
+    wire: Wire,
     begun: Instant,
     live: Option<Live>,
 }
@@ -210,17 +223,20 @@ impl Reader {
         let start_by = Instant::now() + self.shared.settings.limits.start;
         let shutdown = self.shared.shutdown.clone();
         let mut arrivals = Vec::new();
+        let mut flushed = false;
+        let mut silent_since = Instant::now();
         loop {
             let (by, impatience) = match self.live {
-                None => (
+                None if !self.adapter.stays_without_call() => (
                     start_by,
                     End::abnormal(code::POLICY, "no start message in time"),
                 ),
-                Some(_) => (
-                    Instant::now() + self.shared.settings.limits.idle,
+                _ => (
+                    silent_since + self.idle,
                     End::abnormal(code::POLICY, "no message in time"),
                 ),
             };
+            let quiet = Instant::now() + QUIET;
             let message = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => {
@@ -229,8 +245,20 @@ impl Reader {
                 () = call_over(&self.live) => {
                     return End::abnormal(code::INTERNAL, "the call cannot go on");
                 }
-                message = timeout_at(by, self.socket.recv()) => message,
+                message = timeout_at(by, self.wire.receive()) => message,
+                () = sleep_until(quiet), if self.live.is_some() && !flushed => {
+                    flushed = true;
+                    self.adapter.flush(&mut arrivals);
+                    for arrival in arrivals.drain(..) {
+                        if let Some(end) = self.take(arrival).await {
+                            return end;
+                        }
+                    }
+                    continue;
+                }
             };
+            flushed = false;
+            silent_since = Instant::now();
             let message = match message {
                 Err(_) => return impatience,
                 Ok(None) => return End::abnormal(None, "the connection was closed without stop"),
@@ -239,25 +267,25 @@ impl Reader {
             };
             let since = self.begun.elapsed();
             let outcome = match message {
-                Message::Text(text) => {
+                Received::Text(text) => {
                     self.adapter
                         .handle(Incoming::Text(&text), since, &mut arrivals)
                 }
-                Message::Binary(bytes) => {
+                Received::Binary(bytes) => {
                     self.adapter
                         .handle(Incoming::Binary(&bytes), since, &mut arrivals)
                 }
-                Message::Close(_) if self.live.is_some() && self.adapter.ends_by_closing() => {
+                Received::Closed if self.live.is_some() && self.adapter.ends_by_closing() => {
                     return End {
                         close: None,
                         why: "the platform closed the stream",
                         normal: true,
                     };
                 }
-                Message::Close(_) => {
+                Received::Closed => {
                     return End::abnormal(None, "the connection was closed without stop");
                 }
-                Message::Ping(_) | Message::Pong(_) => Ok(()),
+                Received::Control => Ok(()),
             };
             for arrival in arrivals.drain(..) {
                 if let Some(end) = self.take(arrival).await {
@@ -291,9 +319,20 @@ impl Reader {
         }
     }
 
+    /// The connection has ended: takes what the adapter held back.
+    async fn flush(&mut self) {
+        let mut arrivals = Vec::new();
+        self.adapter.flush(&mut arrivals);
+        for arrival in arrivals {
+            if self.take(arrival).await.is_some() {
+                return;
+            }
+        }
+    }
+
     /// Sends the adapter's answer. A peer that does not read is not waited for long.
     async fn reply(&mut self, text: String) -> Option<End> {
-        let sending = self.socket.send(Message::Text(text.into()));
+        let sending = self.wire.send(text);
         match timeout(self.shared.settings.limits.close, sending).await {
             Ok(Ok(())) => None,
             Ok(Err(_)) => Some(End::abnormal(None, "the connection was lost")),
@@ -311,8 +350,8 @@ impl Reader {
             return;
         }
         let mut arrivals = Vec::new();
-        while let Some(Ok(message)) = self.socket.recv().await {
-            let Message::Text(text) = message else {
+        while let Some(Ok(message)) = self.wire.receive().await {
+            let Received::Text(text) = message else {
                 continue;
             };
             let since = self.begun.elapsed();

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::call::Leg;
+use crate::call::{CallId, Leg};
 use crate::config::Door;
 use crate::config::doors::{Authentication, Forward, Protocol};
 use crate::egress::forward::StreamFacts;
@@ -15,40 +16,110 @@ use crate::egress::forward::twilio::{Style, TwilioSpeaker};
 use crate::gateway::forwarding::{Destination, Route, SpeakerMaker};
 use crate::gateway::tls;
 use crate::ingress::Adapter;
-use crate::ingress::twilio::{Dialect, TwilioAdapter};
+use crate::ingress::audio_fork::{self, AudioForkAdapter};
+use crate::ingress::audiohook::{AudioHookAdapter, AudioHookHandshake, InvalidHandshake};
+use crate::ingress::audiosocket::{self, AudioSocketAdapter};
+use crate::ingress::chan_websocket::{self, ChanWebSocketAdapter};
+use crate::ingress::twilio::{self, TwilioAdapter};
+use crate::ingress::vonage::{self, VonageAdapter};
+
+use super::guard::Guard;
 
 /// A door that can be opened.
 #[derive(Clone)]
 pub struct Entrance {
     pub(super) door: Arc<Door>,
+    pub(super) guard: Arc<Guard>,
     pub(super) route: Option<Route>,
 }
 
 impl Entrance {
-    /// A door of the configuration. Fails when the certificates for the recorder behind it cannot be read.
+    /// A door of the configuration. Fails when its secrets cannot be used, or the certificates for the
+    /// recorder behind it cannot be read.
     pub fn new(door: Door) -> anyhow::Result<Self> {
+        let name = &door.name;
+        let guard =
+            Guard::new(door.authentication.as_ref()).with_context(|| format!("doors.{name}"))?;
         let route = match &door.forward {
-            Some(forward) => Some(
-                route(&door, forward).with_context(|| format!("doors.{}.forward", door.name))?,
-            ),
+            Some(forward) => {
+                Some(route(&door, forward).with_context(|| format!("doors.{name}.forward"))?)
+            }
             None => None,
         };
         Ok(Self {
+            guard: Arc::new(guard),
             door: Arc::new(door),
             route,
         })
     }
 
-    /// What speaks the door's protocol on a new connection.
-    pub(super) fn adapter(&self) -> Box<dyn Adapter> {
-        let twilio = |dialect| Box::new(TwilioAdapter::new(dialect, self.door.outbound));
+    /// What speaks the door's protocol on a new connection, which a request with these headers opened; or
+    /// what is wrong with the request.
+    pub(super) fn adapter(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Box<dyn Adapter>, InvalidHandshake> {
+        let door = &*self.door;
+        let twilio =
+            |dialect| -> Box<dyn Adapter> { Box::new(TwilioAdapter::new(dialect, door.outbound)) };
+        let fork = |dialect| -> Box<dyn Adapter> {
+            Box::new(AudioForkAdapter::new(audio_fork::Settings {
+                dialect,
+                rate: door.rate,
+                mix: door.mix,
+                read: door.read,
+                fallback: fresh_call_id(),
+            }))
+        };
+        let header = |name: &str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default()
+        };
+        Ok(match door.protocol {
+            Protocol::Twilio => twilio(twilio::Dialect::Twilio),
+            Protocol::Signalwire => twilio(twilio::Dialect::SignalWire),
+            Protocol::Telnyx => twilio(twilio::Dialect::Telnyx),
+            Protocol::Plivo => twilio(twilio::Dialect::Plivo),
+            Protocol::Audiohook => Box::new(AudioHookAdapter::new(AudioHookHandshake::new(
+                header("audiohook-organization-id"),
+                header("audiohook-session-id"),
+            )?)),
+            Protocol::Vonage => Box::new(VonageAdapter::new(vonage::Settings {
+                call_header: door.call_header.clone(),
+                fallback: fresh_call_id(),
+            })),
+            Protocol::Audiosocket => Box::new(AudioSocketAdapter::new(audiosocket::Settings {
+                codec: door.codec,
+                leg: door.leg,
+            })),
+            Protocol::ChanWebsocket => {
+                Box::new(ChanWebSocketAdapter::new(chan_websocket::Settings {
+                    leg: door.leg,
+                }))
+            }
+            Protocol::AudioFork => fork(audio_fork::Dialect::AudioFork),
+            Protocol::AudioStream => fork(audio_fork::Dialect::AudioStream),
+            Protocol::Jambonz => fork(audio_fork::Dialect::Jambonz),
+        })
+    }
+
+    /// The WebSocket subprotocols of which one is accepted, if the platform offers it.
+    pub(super) fn subprotocols(&self) -> &'static [&'static str] {
         match self.door.protocol {
-            Protocol::Twilio => twilio(Dialect::Twilio),
-            Protocol::Signalwire => twilio(Dialect::SignalWire),
-            Protocol::Telnyx => twilio(Dialect::Telnyx),
-            Protocol::Plivo => twilio(Dialect::Plivo),
+            Protocol::ChanWebsocket => &[chan_websocket::SUBPROTOCOL],
+            Protocol::AudioFork => audio_fork::Dialect::AudioFork.subprotocols(),
+            Protocol::AudioStream => audio_fork::Dialect::AudioStream.subprotocols(),
+            Protocol::Jambonz => audio_fork::Dialect::Jambonz.subprotocols(),
+            _ => &[],
         }
     }
+}
+
+/// For a call that the platform does not name.
+fn fresh_call_id() -> CallId {
+    let id = uuid::Uuid::new_v4();
+    // A UUID has nothing but hexadecimal digits and hyphens.
+    CallId::new(&id.to_string()).unwrap_or_else(|_| CallId::unnamed())
 }
 
 fn route(door: &Door, forward: &Forward) -> anyhow::Result<Route> {
@@ -74,6 +145,7 @@ fn speaker(protocol: Protocol, outbound: Leg) -> SpeakerMaker {
         Protocol::Twilio | Protocol::Signalwire => twilio(Style::Twilio),
         Protocol::Telnyx => twilio(Style::Telnyx),
         Protocol::Plivo => twilio(Style::Plivo),
+        _ => twilio(Style::Twilio),
     }
 }
 
@@ -98,6 +170,7 @@ fn header(authentication: &Authentication) -> anyhow::Result<(HeaderName, Header
         ),
         Authentication::TwilioSignature { .. }
         | Authentication::PlivoSignature { .. }
+        | Authentication::AudiohookSignature { .. }
         | Authentication::MutualTls => anyhow::bail!(
             "auth.kind: {} is not spoken to recorders; expected bearer, basic or header",
             authentication.name()

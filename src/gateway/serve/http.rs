@@ -9,16 +9,17 @@ use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use super::{Entrance, Shared, connection};
+use super::wire::Wire;
+use super::{Entrance, Place, Shared, connection};
 use crate::gateway::call::Transcriber;
 use crate::ingress::LONGEST_MESSAGE;
+use crate::ingress::authentication::REFUSAL_DELAY;
 
 /// How long the outcome of writing to the recordings folder holds.
 const PROBE_AGE: Duration = Duration::from_secs(2);
@@ -30,11 +31,11 @@ pub(super) struct Connection {
     /// Whether the peer has shown a certificate that an authority of ours vouches for.
     certified: bool,
     /// One of `max_connections`, held until the last copy is dropped.
-    _place: Arc<OwnedSemaphorePermit>,
+    _place: Arc<Place>,
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(peer: SocketAddr, place: Place) -> Self {
         Self {
             peer,
             certified: false,
@@ -59,12 +60,13 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     let doors = shared.settings.doors.clone();
     doors
         .into_iter()
+        .filter(|entrance| !entrance.door.has_own_socket())
         .fold(pages, |router, entrance| {
             let path = entrance.door.path.clone();
             router.route(
                 &path,
-                get(move |shared, connection, upgrade| {
-                    enter(shared, connection, entrance.clone(), upgrade)
+                get(move |shared, connection, request, upgrade| {
+                    enter(shared, connection, entrance.clone(), request, upgrade)
                 }),
             )
         })
@@ -140,19 +142,36 @@ async fn recordings_problem(shared: &Arc<Shared>) -> Option<String> {
     outcome
 }
 
+/// What a request says before it is upgraded.
+type Head = (Method, Uri, HeaderMap);
+
 /// A door: where a request becomes a call.
 async fn enter(
     State(shared): State<Arc<Shared>>,
     Extension(connection): Extension<Connection>,
     entrance: Entrance,
+    (method, uri, headers): Head,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let Entrance { door, route } = &entrance;
+    let Entrance { door, guard, route } = &entrance;
     let peer = connection.peer();
     if !door.admits(peer.ip()) {
         tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
         return (StatusCode::FORBIDDEN, "this network may not come in\n").into_response();
     }
+    let now = jiff::Timestamp::now().as_second().unsigned_abs();
+    if let Err(refusal) = guard.check(&method, &uri, &headers, connection.certified, now) {
+        tracing::warn!(%peer, door = door.name, reason = refusal.reason, "refused a connection");
+        tokio::time::sleep(REFUSAL_DELAY).await;
+        return (refusal.status, "this request does not prove who sent it\n").into_response();
+    }
+    let adapter = match entrance.adapter(&headers) {
+        Ok(adapter) => adapter,
+        Err(problem) => {
+            tracing::warn!(%peer, door = door.name, %problem, "refused a connection");
+            return (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response();
+        }
+    };
     let engine = match admit(&shared).await {
         Ok(engine) => engine,
         Err(problem) => {
@@ -160,9 +179,15 @@ async fn enter(
             return (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response();
         }
     };
-    let (adapter, route) = (entrance.adapter(), route.clone());
+    let entering = connection::Entering {
+        peer,
+        adapter,
+        route: route.clone(),
+        idle: shared.settings.limits.idle.unwrap_or(door.idle),
+    };
     let tasks = shared.tasks.clone();
     upgrade
+        .protocols(entrance.subprotocols().iter().copied())
         // Messages have about 330 bytes; buffers grow for larger ones.
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
@@ -170,14 +195,16 @@ async fn enter(
         .max_message_size(LONGEST_MESSAGE)
         .max_frame_size(LONGEST_MESSAGE)
         .on_upgrade(move |socket| {
-            tasks.track_future(connection::run(
-                shared, connection, engine, adapter, route, socket,
-            ))
+            let wire = Wire::WebSocket(Box::new(socket));
+            tasks.track_future(async move {
+                connection::run(shared, entering, engine, wire).await;
+                drop(connection);
+            })
         })
 }
 
 /// The engine for a call that may begin, or why it may not.
-async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, &'static str> {
+pub(super) async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, &'static str> {
     if shared.shutdown.is_cancelled() {
         return Err("shutting down");
     }
