@@ -14,6 +14,7 @@ mod engine_failures;
 mod flood;
 mod forwarding;
 mod fuzzed;
+mod guarded;
 mod health;
 mod hostile;
 mod isolation;
