@@ -7,7 +7,7 @@ FLAGS = --release --locked
 HUSHGATE = target/release/hushgate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance bench fuzz install-tools build model samples fmt lint clean
+.PHONY: help demo test acceptance bench fuzz interop install-tools build model samples fmt lint clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ help: ## List these targets
 demo: model ## Play three sample calls through a gateway and show what is recorded
 	$(HUSHGATE) demo
 
-test: model ## Run every test, with the real speech model
+test: model interop ## Run every test, with the real speech model
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  $(CARGO) nextest run $(FLAGS) && $(CARGO) test $(FLAGS) --doc; \
 	else \
@@ -41,6 +41,14 @@ fuzz: install-tools ## Fuzz each reader of foreign input for FUZZ_SECONDS (wants
 	  $(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz $$reader target/fuzz/corpus/$$reader -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; \
 	done
+
+interop: ## Fetch the foreign software that tests try the gateway with (pinned by hash)
+	@.ci/install interop
+	@mkdir -p target/interop
+	@if ! cmp -s tests/interop/package-lock.json target/interop/node_modules/.lock; then \
+	  cp tests/interop/package.json tests/interop/package-lock.json target/interop/ && \
+	  (cd target/interop && npm ci --no-audit --no-fund --ignore-scripts --loglevel error) && \
+	  cp tests/interop/package-lock.json target/interop/node_modules/.lock; fi
 
 install-tools: ## Install the compilers and libraries that are missing
 	@.ci/install

@@ -17,6 +17,7 @@ mod fuzzed;
 mod guarded;
 mod health;
 mod hostile;
+mod interop;
 mod isolation;
 mod lifecycle;
 mod program;

@@ -1,0 +1,354 @@
+//! The gateway against software that we did not write: Twilio's own library, a WebSocket client and server of
+//! another language, and sox.
+//!
+//! `make test` installs it; without it these tests fail, as a test that is not run shows nothing.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hushgate::audio::MediaTime;
+use hushgate::audio::encoding::Encoding;
+use hushgate::config::Door;
+use hushgate::config::doors::{Forward, Protocol};
+use hushgate::gateway::serve::Entrance;
+use hushgate::ingress::authentication::{Secret, twilio_signature};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// A script of `tests/interop`, with the installed packages.
+fn script(name: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let modules = root.join("target/interop/node_modules");
+    assert!(
+        modules.join("ws").is_dir(),
+        "{} is not there; `make interop` installs it",
+        modules.display()
+    );
+    let mut command = Command::new("node");
+    command
+        .arg(root.join("tests/interop").join(name))
+        .env("NODE_PATH", modules);
+    command
+}
+
+/// What a command prints. Off the runtime's threads, which the gateway needs.
+async fn output(mut command: Command) -> String {
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A recording's channels as sox reads them.
+async fn decoded(wav: PathBuf) -> Vec<Vec<i16>> {
+    let info = |flag: &'static str| {
+        let mut command = Command::new("soxi");
+        command.arg(flag).arg(&wav);
+        command
+    };
+    let channels: usize = output(info("-c")).await.trim().parse().unwrap();
+    let mut sox = Command::new("sox");
+    sox.arg(&wav)
+        .args(["-t", "raw", "-e", "signed", "-b", "16", "-L", "-"]);
+    let raw = tokio::task::spawn_blocking(move || sox.output().unwrap())
+        .await
+        .unwrap();
+    assert!(raw.status.success());
+    let samples = Encoding::LinearLittle.decode(&raw.stdout);
+    (0..channels)
+        .map(|channel| {
+            samples
+                .iter()
+                .skip(channel)
+                .step_by(channels)
+                .copied()
+                .collect()
+        })
+        .collect()
+}
+
+async fn gateway(doors: Vec<Door>, says: Script) -> Gateway {
+    Gateway::start_with(says, |settings| {
+        settings.doors = doors
+            .into_iter()
+            .map(|door| Entrance::new(door).unwrap())
+            .collect();
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twilios_library_and_ours_sign_alike() {
+    for address in [
+        "wss://gateway.example.com/twilio/stream",
+        "wss://gateway.example.com:8443/calls",
+        "https://mycompany.example.com/my/app?x=1",
+    ] {
+        let mut sign = script("signatures.js");
+        sign.args(["sign", "12345", address]);
+        let theirs = output(sign).await;
+        let ours = twilio_signature::sign(&Secret::new("12345").unwrap(), address, &[]);
+        assert_eq!(&theirs, ours.expose());
+        let mut check = script("signatures.js");
+        check.args(["check", "12345", address, ours.expose()]);
+        assert_eq!(output(check).await, "true");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_takes_what_twilios_library_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "12345").unwrap();
+    let file = folder.path().join("hushgate.toml");
+    std::fs::write(
+        &file,
+        "[doors.twilio.auth]\nsecrets = [\"file:token\"]\npublic_url = \"wss://gateway.example.com\"\n",
+    )
+    .unwrap();
+    let config = hushgate::config::Config::load(Some(&file), Default::default()).unwrap();
+    let gateway = gateway(config.doors, hears_nothing()).await;
+    let messages = folder.path().join("messages");
+    std::fs::write(&messages, "").unwrap();
+    for (address, status) in [
+        ("wss://gateway.example.com/twilio", 101),
+        ("wss://gateway.example.com/other", 403),
+    ] {
+        let mut sign = script("signatures.js");
+        sign.args(["sign", "12345", address]);
+        let signature = output(sign).await;
+        let mut play = script("play.js");
+        play.arg(gateway.url())
+            .arg(&messages)
+            .arg("")
+            .arg(format!("X-Twilio-Signature={signature}"));
+        let played: Value = serde_json::from_str(&output(play).await).unwrap();
+        assert_eq!(played["status"], status, "{address}");
+    }
+}
+
+/// A protocol's messages for a call of one sound on each leg, and which recording comes of it.
+struct Part {
+    protocol: Protocol,
+    subprotocol: &'static str,
+    headers: Vec<String>,
+    messages: Vec<Value>,
+    call: &'static str,
+}
+
+fn text(message: &Value) -> Value {
+    json!({"text": message.to_string()})
+}
+
+fn audio(bytes: &[u8], size: usize) -> impl Iterator<Item = Value> {
+    bytes
+        .chunks(size)
+        .map(|chunk| json!({"base64": STANDARD.encode(chunk)}))
+}
+
+fn parts(agent: &[u8], customer: &[u8]) -> Vec<Part> {
+    let stereo: Vec<i16> = linear(customer)
+        .into_iter()
+        .zip(linear(agent))
+        .flat_map(|(customer, agent)| [customer, agent])
+        .collect();
+    let stereo = Encoding::LinearLittle.encode(&stereo);
+    let mono = Encoding::LinearLittle.encode(&linear(customer));
+
+    let mut twilio = vec![
+        text(&json!({"event": "connected", "protocol": "Call", "version": "1.0.0"})),
+        json!({"text": start("twilio-1")}),
+    ];
+    for (place, (agent, customer)) in agent.chunks(160).zip(customer.chunks(160)).enumerate() {
+        for (leg, bytes) in [
+            (hushgate::call::Leg::Agent, agent),
+            (hushgate::call::Leg::Customer, customer),
+        ] {
+            twilio.push(json!({"text": media(leg, place as u64 * 20, bytes)}));
+        }
+    }
+    twilio.push(json!({"text": stop()}));
+
+    let id = "3b9e0405-1111-4000-8000-0123456789ab";
+    let say = |kind: &str, seq: u64, parameters: Value| {
+        text(
+            &json!({"version": "2", "type": kind, "id": id, "seq": seq, "serverseq": seq - 1,
+            "position": "PT0S", "parameters": parameters}),
+        )
+    };
+    let both: Vec<u8> = customer
+        .iter()
+        .zip(agent)
+        .flat_map(|(&c, &a)| [c, a])
+        .collect();
+    let media = json!([{"type": "audio", "format": "PCMU", "channels": ["external", "internal"], "rate": 8000}]);
+    let mut audiohook = vec![
+        say(
+            "open",
+            1,
+            json!({"organizationId": id, "conversationId": id, "media": media,
+            "participant": {"id": id, "ani": "", "aniName": "", "dnis": ""}}),
+        ),
+        json!({"await": true}),
+    ];
+    audiohook.extend(audio(&both, 3_200));
+    audiohook.push(say("close", 2, json!({"reason": "end"})));
+    audiohook.push(json!({"await": true}));
+
+    let mut channel = vec![text(
+        &json!({"event": "MEDIA_START", "connection_id": "conn1",
+        "channel": "WebSocket/conn1/0x7f", "channel_id": "ast-1", "format": "slin",
+        "optimal_frame_size": 320, "ptime": 20}),
+    )];
+    channel.extend(audio(&mono, 320));
+    let mut fork = vec![text(&json!({"callSid": "fork-1"}))];
+    fork.extend(audio(&stereo, 640));
+    let mut jambonz = vec![text(
+        &json!({"sampleRate": 8000, "mixType": "stereo", "callSid": "jambonz-1"}),
+    )];
+    jambonz.extend(audio(&stereo, 640));
+    let mut vonage = vec![text(&json!({"event": "websocket:connected",
+        "content-type": "audio/l16;rate=8000", "uuid": "vonage-1"}))];
+    vonage.extend(audio(&mono, 320));
+
+    let part = |protocol, subprotocol, messages, call| Part {
+        protocol,
+        subprotocol,
+        headers: Vec::new(),
+        messages,
+        call,
+    };
+    vec![
+        part(Protocol::Twilio, "", twilio, "twilio-1"),
+        Part {
+            headers: vec![
+                format!("Audiohook-Organization-Id={id}"),
+                format!("Audiohook-Session-Id={id}"),
+            ],
+            ..part(Protocol::Audiohook, "", audiohook, id)
+        },
+        part(Protocol::ChanWebsocket, "media", channel, "ast-1"),
+        part(Protocol::AudioFork, "audio.drachtio.org", fork, "fork-1"),
+        part(Protocol::Jambonz, "audio.jambonz.org", jambonz, "jambonz-1"),
+        part(Protocol::Vonage, "", vonage, "vonage-1"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_a_client_of_another_language_comes_through_every_door() {
+    let doors = Protocol::ALL
+        .into_iter()
+        .filter(|&protocol| protocol != Protocol::Audiosocket);
+    let doors = doors.map(|protocol| Door {
+        call_header: Some("uuid".into()),
+        ..Door::new(protocol)
+    });
+    let gateway = gateway(doors.collect(), hears_nothing()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (agent, customer) = (sound(1, 1_500), sound(2, 1_500));
+    for part in parts(&agent, &customer) {
+        let file = folder.path().join("messages");
+        let lines: Vec<String> = part.messages.iter().map(Value::to_string).collect();
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let mut play = script("play.js");
+        play.arg(format!("ws://{}/{}", gateway.address, part.protocol))
+            .arg(&file)
+            .arg(part.subprotocol)
+            .args(&part.headers);
+        let played: Value = serde_json::from_str(&output(play).await).unwrap();
+        assert_eq!(played["status"], 101, "{}", part.protocol);
+        assert_eq!(played["subprotocol"], part.subprotocol);
+        gateway.recording(part.call).await;
+        let channels = decoded(gateway.recordings.join(format!("{}.wav", part.call))).await;
+        let expected = match channels.len() {
+            1 => vec![linear(&customer)],
+            _ => vec![linear(&agent), linear(&customer)],
+        };
+        for (channel, expected) in channels.iter().zip(&expected) {
+            assert!(
+                channel[..expected.len()] == expected[..],
+                "{} differs",
+                part.protocol
+            );
+        }
+    }
+}
+
+/// A recorder of another language, ended with the test.
+struct Recorder(Child);
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_a_recorder_of_another_language_gets_what_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = script("record.js");
+    command.arg(folder.path()).stdout(Stdio::piped());
+    let mut recorder = Recorder(command.spawn().unwrap());
+    let mut port = String::new();
+    let stdout = recorder.0.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut port).unwrap();
+
+    let door = Door {
+        forward: Some(Forward {
+            url: format!("ws://127.0.0.1:{}/", port.trim()),
+            protocol: Protocol::Twilio,
+            buffer: MediaTime::from_seconds(30.0),
+            authentication: None,
+            authorities: None,
+        }),
+        ..Door::new(Protocol::Twilio)
+    };
+    let gateway = gateway(vec![door], says_a_card()).await;
+    playback("CA1", sound(3, 4_000), sound(4, 4_000))
+        .play(&gateway.url(), |_| {})
+        .await
+        .unwrap();
+    let (report, channels) = gateway.recording("CA1").await;
+    assert!(!report.spans.is_empty());
+    let own = folder.path().join("0");
+    let done = eventually(Duration::from_secs(10), || {
+        std::fs::read_to_string(own.join("done"))
+            .ok()
+            .filter(|text| !text.is_empty())
+    })
+    .await;
+    let done: Value = serde_json::from_str(&done).unwrap();
+    assert_eq!(done["code"], 1_000);
+    assert_eq!(
+        done["order"],
+        json!(["connected", "start", "media", "stop"])
+    );
+    for (track, channel) in [("outbound", &channels[0]), ("inbound", &channels[1])] {
+        // sox knows G.711 by itself.
+        let mut sox = Command::new("sox");
+        sox.args([
+            "-t", "raw", "-e", "mu-law", "-b", "8", "-r", "8000", "-c", "1",
+        ])
+        .arg(own.join(format!("{track}.ul")))
+        .args(["-t", "raw", "-e", "signed", "-b", "16", "-L", "-"]);
+        let raw = tokio::task::spawn_blocking(move || sox.output().unwrap())
+            .await
+            .unwrap();
+        assert!(raw.status.success());
+        assert!(
+            Encoding::LinearLittle.decode(&raw.stdout) == channel[..],
+            "{track} differs"
+        );
+    }
+}
