@@ -7,7 +7,7 @@ FLAGS = --release --locked
 HUSHGATE = target/release/hushgate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance bench fuzz interop install-tools build model samples fmt lint clean
+.PHONY: help demo test acceptance bench bench-connections fuzz interop install-tools build model samples fmt lint clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ acceptance: model ## Run the long checks: load, overload, kill (minutes; wants t
 
 bench: install-tools ## Measure the speed of the detector on text and on a live call
 	$(CARGO) bench --profile release --locked --bench detect
+
+bench-connections: install-tools ## Measure 1,000 idle and 200 active connections without recognition (two minutes)
+	$(CARGO) bench --profile release --locked --bench connections
 
 FUZZ_SECONDS ?= 60
 FUZZ = $(CARGO) +nightly fuzz
