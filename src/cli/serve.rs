@@ -167,10 +167,24 @@ fn serve(
         let (mut server, engine) = Server::new(listener, settings, shutdown.clone());
         server.open_doors().await?;
         let address = server.address()?;
+        let own_places = server.own_addresses();
         stop_on_signals(shutdown.clone())?;
 
         let serving = tokio::spawn(server.run());
         tracing::info!(pid = std::process::id(), "listening on {address}");
+        for door in &config.doors {
+            let place = own_places
+                .iter()
+                .find(|(name, _)| *name == door.name)
+                .map_or(door.path.clone(), |(_, address)| address.to_string());
+            let proof = match &door.authentication {
+                Some(authentication) => authentication.name(),
+                None if door.is_unguarded() => "none",
+                None => "networks",
+            };
+            let protocol = door.protocol.name();
+            tracing::info!(door = door.name, protocol, at = place, proof, "open");
+        }
         if arguments.shared.json {
             let line = json!({
                 "event": "listening",
