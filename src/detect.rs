@@ -111,8 +111,11 @@ impl Kind {
     /// Number of a health insurance, patient or medical record.
     pub const HEALTH_ID: Kind = Kind::known("health_id");
 
+    /// A pressed key, by its tone or by a message; which key is not known.
+    pub const DTMF: Kind = Kind::known("dtmf");
+
     /// Every known kind.
-    pub const ALL: [Kind; 21] = [
+    pub const ALL: [Kind; 22] = [
         Kind::PAN,
         Kind::CVV,
         Kind::EXPIRY,
@@ -134,6 +137,7 @@ impl Kind {
         Kind::PASSWORD,
         Kind::OTP,
         Kind::HEALTH_ID,
+        Kind::DTMF,
     ];
 
     const fn known(name: &'static str) -> Self {

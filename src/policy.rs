@@ -123,6 +123,8 @@ pub struct Rule {
     pub pad_before: MediaTime,
     /// Hidden after the last sensitive word, at most 250 ms.
     pub pad_after: MediaTime,
+    /// Whether the transcript shows how many keys were pressed; of `dtmf` only.
+    pub count_keys: bool,
 }
 
 /// The checked policy of a call. Cheap to clone.
@@ -166,6 +168,11 @@ impl Policy {
     /// What is done about a kind.
     pub fn rule(&self, kind: &Kind) -> &Rule {
         self.rules.get(kind).unwrap_or(&self.default_rule)
+    }
+
+    /// Whether what is found on one leg is hidden on a leg, the same or another.
+    pub fn hides(&self, kind: &Kind, found_on: Leg, leg: Leg) -> bool {
+        plan::hides(self.rule(kind), found_on, leg)
     }
 
     /// The kinds that this policy defines itself.

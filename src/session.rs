@@ -12,6 +12,7 @@ mod clearance;
 mod conversation;
 mod fill;
 mod hold;
+mod keys;
 mod leg;
 mod redactor;
 mod timeline;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::{Leg, Sensitive};
-use crate::detect::{HeardUntil, Hearing};
+use crate::detect::{Finding, HeardUntil, Hearing};
 use crate::engine::Outcome;
 use crate::policy::{Policy, Redaction};
 use crate::speech::{Heard, Window, WindowId};
@@ -97,10 +98,12 @@ pub struct Session {
     waiting: BTreeMap<WindowId, Waiting>,
     next_window: u64,
     conversation: Conversation,
-    /// What is to be hidden as far as is known, and what it was judged on.
-    plan: Vec<Redaction>,
+    /// What was found in the conversation, and up to where it was heard then.
+    findings: Vec<Finding>,
     judged_at: HeardUntil,
     stale: bool,
+    /// What is to be hidden as far as is known.
+    plan: Vec<Redaction>,
     filler: Filler,
     outputs: VecDeque<Output>,
 }
@@ -119,7 +122,9 @@ impl Session {
         let rate = settings.rate;
         let capacity = rate.samples_in(settings.hold + LEG_LAG + STEP + STEP) as usize;
         let patience = rate.samples_in(PATIENCE);
-        let new_leg = |&leg| LegState::new(leg, rate, settings.hold, MARGIN, capacity, patience);
+        let policy = &settings.policy;
+        let new_leg =
+            |&leg| LegState::new(leg, rate, policy, settings.hold, MARGIN, capacity, patience);
         Self {
             legs: settings.legs.iter().map(new_leg).collect(),
             cursor: 0,
@@ -128,9 +133,10 @@ impl Session {
             waiting: BTreeMap::new(),
             next_window: 0,
             conversation: Conversation::default(),
-            plan: Vec::new(),
+            findings: Vec::new(),
             judged_at: HeardUntil::from(MediaTime::ZERO),
             stale: false,
+            plan: Vec::new(),
             filler: Filler::new(rate, settings.policy.default_fill()),
             outputs: VecDeque::new(),
             settings,
@@ -195,6 +201,24 @@ impl Session {
         self.release();
     }
 
+    /// Takes the platform's word that a key was pressed at a media time; without one, where the leg's audio
+    /// has arrived. Which key it was is not asked. For a leg this session does not have, every leg is
+    /// taken, as the sound may be on any.
+    pub fn handle_key(&mut self, leg: Leg, at: Option<MediaTime>) {
+        if self.end.is_some() {
+            return;
+        }
+        let is_known = self.legs.iter().any(|state| state.leg == leg);
+        for state in &mut self.legs {
+            if state.leg == leg || !is_known {
+                let head = SampleIndex(state.timeline.held.head());
+                let at = at.unwrap_or(self.settings.rate.time_of(head));
+                state.keys.told(at);
+            }
+        }
+        self.note_keys();
+    }
+
     /// Nothing has arrived for a while: what was heard so far is sent to the recogniser, so that it is
     /// examined when the stream goes on.
     pub fn handle_stall(&mut self) {
@@ -220,12 +244,7 @@ impl Session {
             self.advance();
         }
         self.end = Some(end);
-        self.listen(|state, heard| {
-            state
-                .timeline
-                .listen(true, |samples| state.listener.push(samples, heard));
-            state.listener.finish(heard);
-        });
+        self.listen(|state, heard| state.hear(true, heard));
         self.release();
     }
 
@@ -276,11 +295,7 @@ impl Session {
                 state.timeline.pad_to(behind);
             }
         }
-        self.listen(|state, heard| {
-            state
-                .timeline
-                .listen(false, |samples| state.listener.push(samples, heard));
-        });
+        self.listen(|state, heard| state.hear(false, heard));
         self.release();
     }
 
@@ -299,6 +314,21 @@ impl Session {
                 }
             }
         }
+        self.note_keys();
+    }
+
+    /// Takes keys that were heard or told of into the plan.
+    fn note_keys(&mut self) {
+        let change = |changed, state: &mut LegState| state.keys.take_change() | changed;
+        if self.legs.iter_mut().fold(false, change) {
+            self.make_plan();
+        }
+    }
+
+    fn make_plan(&mut self) {
+        let keys = self.legs.iter().flat_map(|state| state.keys.findings());
+        let findings: Vec<Finding> = self.findings.iter().chain(keys).cloned().collect();
+        self.plan = self.settings.policy.plan(&findings, self.settings.legs);
     }
 
     fn ask(&mut self, leg: usize, decides: Span, listened: Span, samples: Sensitive<Vec<f32>>) {
@@ -351,8 +381,8 @@ impl Session {
             until: heard,
             unheard: self.conversation.unheard().to_vec(),
         };
-        let findings = crate::detect::find(words, hearing, &self.settings.policy);
-        self.plan = self.settings.policy.plan(&findings, self.settings.legs);
+        self.findings = crate::detect::find(words, hearing, &self.settings.policy);
+        self.make_plan();
     }
 
     fn time_of(&self, index: u64) -> MediaTime {
@@ -404,6 +434,7 @@ impl Session {
                 state.timeline.held.release_to(due);
                 state.account(verdicts, &self.plan, &mut self.outputs);
                 state.clearance.forget_before(cursor - MARGIN);
+                state.keys.forget_before(cursor - MARGIN);
                 state.tell(&self.conversation, cursor, false, &mut self.outputs);
             }
         }

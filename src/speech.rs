@@ -5,12 +5,14 @@
 
 mod activity;
 mod cutter;
+mod keys;
 mod listener;
 mod resample;
 
 use crate::audio::{MediaTime, Span};
 use crate::call::{Leg, Sensitive};
 
+pub(crate) use keys::{KeyListener, KeyTone};
 pub(crate) use listener::{Heard, LegListener};
 
 /// A word as the recogniser wrote it, punctuation included, with its time.

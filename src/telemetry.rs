@@ -87,7 +87,7 @@ pub enum Event {
         /// From the first word to the last.
         #[serde(flatten)]
         span: Span,
-        /// The words; what was hidden reads `[pan]`, `[cvv]` and so on.
+        /// The words; what was hidden reads `[pan]`, `[cvv]` and so on, pressed keys `[dtmf ****]`.
         text: String,
         /// The same word by word.
         words: Vec<MaskedWord>,

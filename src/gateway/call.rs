@@ -72,6 +72,8 @@ impl Transcriber for Pool {
 pub(super) enum Input {
     /// Audio with its place.
     Audio(RawFrame),
+    /// A key was pressed on this leg, about where its audio has arrived.
+    Key(Leg),
     /// The call is over; with a reason if it did not end by itself.
     End(Option<String>),
 }
@@ -222,6 +224,10 @@ impl Driver {
                 input = inputs.recv(), if due.is_none() && end.is_none() => match input {
                     Some(Input::Audio(frame)) => {
                         waiting = Some((self.when_due(&frame), frame));
+                        Progress::GoesOn
+                    }
+                    Some(Input::Key(leg)) => {
+                        self.session.handle_key(leg, None);
                         Progress::GoesOn
                     }
                     end => {

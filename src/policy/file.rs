@@ -22,6 +22,8 @@ const WIDEST_PAD_MS: u64 = 250;
 const PAD_BEFORE_MS: u64 = 250;
 /// Pad after a finding by default, in milliseconds.
 const PAD_AFTER_MS: u64 = 250;
+/// The same of a key: its tone is found to the sample, give or take a few milliseconds.
+const KEY_PAD_MS: u64 = 40;
 /// Sensitive authentication data, which must not be kept after authorisation (PCI DSS 3.3.1.1 to 3.3.1.3).
 const PROTECTED: [Kind; 3] = [Kind::CVV, Kind::PIN, Kind::TRACK_DATA];
 
@@ -59,6 +61,8 @@ struct RuleFile {
     legs: Option<Spanned<LegsFile>>,
     pad_before_ms: Option<Spanned<u64>>,
     pad_after_ms: Option<Spanned<u64>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count_keys: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -149,8 +153,18 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
         legs: Legs::Speaker,
         pad_before: MediaTime::from_millis(PAD_BEFORE_MS),
         pad_after: MediaTime::from_millis(PAD_AFTER_MS),
+        count_keys: false,
     };
+    if let Some(count) = &file.defaults.count_keys {
+        return Err(not_keys(count, "defaults"));
+    }
     let default_rule = lay_over(&base, &file.defaults, "defaults")?;
+    let key_base = Rule {
+        pad_before: MediaTime::from_millis(KEY_PAD_MS),
+        pad_after: MediaTime::from_millis(KEY_PAD_MS),
+        ..base
+    };
+    let key_rule = lay_over(&key_base, &file.defaults, "defaults")?;
     let customs = file
         .custom
         .iter()
@@ -175,7 +189,11 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
         .iter()
         .chain(customs.iter().map(|custom| &custom.kind))
     {
-        let mut rule = default_rule.clone();
+        let mut rule = if *kind == Kind::DTMF {
+            key_rule.clone()
+        } else {
+            default_rule.clone()
+        };
         // A date of birth is asked for in most calls to identify the caller.
         rule.enabled = *kind != Kind::DOB || profile == Profile::Strict;
         rules.insert(kind.clone(), rule);
@@ -193,7 +211,11 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
                 ),
             ));
         };
-        *rule = lay_over(rule, written, &format!("kinds.{}", name.as_ref()))?;
+        let field = format!("kinds.{}", name.as_ref());
+        *rule = lay_over(rule, written, &field)?;
+        if let Some(count) = written.count_keys.as_ref().filter(|_| kind != Kind::DTMF) {
+            return Err(not_keys(count, &field));
+        }
         if !rule.enabled && PROTECTED.contains(&kind) {
             let at = written
                 .enabled
@@ -241,6 +263,11 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
     })
 }
 
+fn not_keys(count: &Spanned<bool>, field: &str) -> Problem {
+    let text = format!("{field}.count_keys: only [kinds.dtmf] has keys to count");
+    Problem::new(count, text)
+}
+
 fn lay_over(base: &Rule, written: &RuleFile, field: &str) -> Result<Rule, Problem> {
     let pad = |pad: &Option<Spanned<u64>>, name: &str, default: MediaTime| match pad {
         None => Ok(default),
@@ -279,6 +306,10 @@ fn lay_over(base: &Rule, written: &RuleFile, field: &str) -> Result<Rule, Proble
         legs,
         pad_before: pad(&written.pad_before_ms, "pad_before_ms", base.pad_before)?,
         pad_after: pad(&written.pad_after_ms, "pad_after_ms", base.pad_after)?,
+        count_keys: written
+            .count_keys
+            .as_ref()
+            .map_or(base.count_keys, |count| *count.as_ref()),
     })
 }
 

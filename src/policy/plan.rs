@@ -3,25 +3,15 @@
 use crate::call::Leg;
 use crate::detect::Finding;
 
-use super::{Legs, Policy, Redaction};
+use super::{Legs, Policy, Redaction, Rule};
 
 /// See [`Policy::plan`].
 pub(super) fn plan(policy: &Policy, findings: &[Finding], legs: &[Leg]) -> Vec<Redaction> {
     let mut redactions: Vec<Redaction> = Vec::new();
     for finding in findings {
         let rule = policy.rule(&finding.kind);
-        if !rule.enabled {
-            continue;
-        }
         for &leg in legs {
-            let wanted = match &rule.legs {
-                Legs::Speaker => leg == finding.leg,
-                Legs::Both => true,
-                Legs::Only(list) => {
-                    leg == finding.leg && (list.contains(&leg) || leg == Leg::Mixed)
-                }
-            };
-            if wanted {
+            if hides(rule, finding.leg, leg) {
                 redactions.push(Redaction {
                     leg,
                     span: finding.span.padded(rule.pad_before, rule.pad_after),
@@ -36,6 +26,16 @@ pub(super) fn plan(policy: &Policy, findings: &[Finding], legs: &[Leg]) -> Vec<R
         }
     }
     merge(redactions)
+}
+
+/// See [`Policy::hides`].
+pub(super) fn hides(rule: &Rule, found_on: Leg, leg: Leg) -> bool {
+    rule.enabled
+        && match &rule.legs {
+            Legs::Speaker => leg == found_on,
+            Legs::Both => true,
+            Legs::Only(list) => leg == found_on && (list.contains(&leg) || leg == Leg::Mixed),
+        }
 }
 
 /// Joins redactions of one leg and kind that touch; the surer one gives rule, reason and confidence.

@@ -147,12 +147,36 @@ fn mistakes_are_named_with_line_and_column() {
             "[[custom]]\nname = \"x\"\ncontext = [\"x\"]",
             "missing field `pattern`",
         ),
+        (
+            "[kinds.pan]\ncount_keys = true",
+            "line 2, column 14: kinds.pan.count_keys: only [kinds.dtmf] has keys",
+        ),
+        (
+            "[defaults]\ncount_keys = true",
+            "defaults.count_keys: only [kinds.dtmf] has keys",
+        ),
         ("profile = ", "line 1, column 11"),
     ] {
         let error = refused(text);
         assert!(error.contains(expected), "{text:?} gave {error:?}");
         assert!(!error.contains('\n'), "{error:?}");
     }
+}
+
+#[test]
+fn keys_are_hidden_unless_told_otherwise_and_counted_only_when_asked() {
+    for profile in [Profile::Strict, Profile::Balanced, Profile::Lenient] {
+        assert!(Policy::default().with_profile(profile).enabled(&Kind::DTMF));
+    }
+    let rule = |text: &str| Policy::parse(text, "p").unwrap().rule(&Kind::DTMF).clone();
+    assert!(!rule("").count_keys);
+    assert!(rule("[kinds.dtmf]\ncount_keys = true").count_keys);
+    assert!(!rule("[kinds.dtmf]\nenabled = false").enabled);
+    assert_eq!(rule("").pad_before, MediaTime::from_millis(40));
+    assert_eq!(
+        rule("[defaults]\npad_after_ms = 90").pad_after,
+        MediaTime::from_millis(90)
+    );
 }
 
 #[test]

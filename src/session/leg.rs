@@ -5,13 +5,14 @@ use std::collections::VecDeque;
 use super::Output;
 use super::clearance::Clearance;
 use super::conversation::Conversation;
+use super::keys::LegKeys;
 use super::redactor::{LegView, Verdict};
 use super::timeline::Timeline;
 use super::transcript::{Covered, utterances};
 use crate::audio::{MediaTime, SampleRate, Span};
 use crate::call::Leg;
-use crate::policy::{Mode, Redaction};
-use crate::speech::LegListener;
+use crate::policy::{Mode, Policy, Redaction};
+use crate::speech::{Heard, LegListener};
 use crate::telemetry::{Event, FailureCause};
 
 /// Words are told this long after their audio has left, when what is hidden after them is known too.
@@ -22,6 +23,7 @@ pub(super) struct LegState {
     pub(super) leg: Leg,
     pub(super) timeline: Timeline,
     pub(super) listener: LegListener,
+    pub(super) keys: LegKeys,
     pub(super) clearance: Clearance,
     /// The stretch of samples that did not get through and has not ended.
     open: Option<OpenRun>,
@@ -77,6 +79,7 @@ impl LegState {
     pub(super) fn new(
         leg: Leg,
         rate: SampleRate,
+        policy: &Policy,
         hold: MediaTime,
         margin: MediaTime,
         capacity: usize,
@@ -86,10 +89,23 @@ impl LegState {
             leg,
             timeline: Timeline::new(capacity, patience),
             listener: LegListener::new(rate, hold, margin),
+            keys: LegKeys::new(leg, rate, policy),
             clearance: Clearance::default(),
             open: None,
             covered: Vec::new(),
             told: MediaTime::ZERO,
+        }
+    }
+
+    /// Hears the samples that are settled; all of them when the leg is `over`.
+    pub(super) fn hear(&mut self, over: bool, heard: &mut Vec<Heard>) {
+        self.timeline.listen(over, |samples| {
+            self.listener.push(samples, heard);
+            self.keys.listen(samples);
+        });
+        if over {
+            self.listener.finish(heard);
+            self.keys.finish();
         }
     }
 
@@ -154,26 +170,31 @@ impl LegState {
         let until = if over {
             MediaTime::MAX
         } else {
-            released - TOLD_AFTER
+            // A series of keys is told whole, in its place among the words.
+            let open_keys = self.keys.open_since(released).unwrap_or(released);
+            (released - TOLD_AFTER).min(open_keys).max(self.told)
         };
         let due = Span::new(self.told, until);
-        let mut words = conversation.spoken_in(self.leg, due);
-        let Some(last) = words.by_ref().last() else {
+        let last_word = conversation.spoken_in(self.leg, due).last();
+        let keys = self.keys.masks_before(until);
+        let ends = keys.iter().map(|keys| keys.span.end);
+        let Some(last_end) = ends.chain(last_word.map(|word| word.span.end)).max() else {
             return;
         };
         // An utterance is told whole, unless it goes on and on.
-        let paused = last.span.end + TOLD_AFTER < until;
+        let paused = last_end + TOLD_AFTER < until;
         let long = due.length() > MediaTime::from_millis(12_000);
         if !(paused || long) {
             return;
         }
         let words = conversation.spoken_in(self.leg, due);
         outputs.extend(
-            utterances(self.leg, words, &self.covered)
+            utterances(self.leg, words, keys, &self.covered)
                 .into_iter()
                 .map(Output::Event),
         );
         self.told = until;
+        self.keys.forget_series_before(until);
         self.covered
             .retain(|cover| cover.span.end + TOLD_AFTER + TOLD_AFTER >= until);
     }

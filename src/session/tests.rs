@@ -2,6 +2,7 @@
 //! out of order, windows answered late, wrongly, or never.
 
 mod harness;
+mod keys;
 mod redaction;
 
 use harness::{Answer, Arrival, Call, check, play};

@@ -2,7 +2,7 @@
 
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
-use crate::detect::HeardWord;
+use crate::detect::{HeardWord, Kind};
 use crate::telemetry::{Event, MaskedWord};
 
 /// A number this close to something hidden is masked with it: word times are not exact.
@@ -20,16 +20,19 @@ pub(super) struct Covered {
     pub(super) label: String,
 }
 
-/// Turns words whose audio has left into events.
+/// Turns words whose audio has left, and the masks of pressed keys among them, into events.
 pub(super) fn utterances<'a>(
     leg: Leg,
     words: impl Iterator<Item = &'a HeardWord>,
+    keys: Vec<MaskedWord>,
     covered: &[Covered],
 ) -> Vec<Event> {
     let mut events = Vec::new();
     let mut open: Vec<MaskedWord> = Vec::new();
-    for word in words {
-        let masked = mask(word, covered);
+    let mut all: Vec<MaskedWord> = keys;
+    all.extend(words.map(|word| mask(word, covered)));
+    all.sort_by_key(|word| word.span.start);
+    for masked in all {
         let ends = open.last().is_some_and(|last| {
             masked.span.start > last.span.end + UTTERANCE_ENDS || open.len() >= LONGEST
         });
@@ -38,8 +41,13 @@ pub(super) fn utterances<'a>(
         }
         match open.last_mut() {
             // One mask for each hidden stretch: how many words it had is nobody's business.
-            Some(last) if last.masked && masked.masked && last.text == masked.text => {
+            Some(last)
+                if last.masked && masked.masked && is_same_mask(&last.text, &masked.text) =>
+            {
                 last.span.end = last.span.end.max(masked.span.end);
+                if masked.text.len() > last.text.len() {
+                    last.text = masked.text;
+                }
             }
             _ => open.push(masked),
         }
@@ -60,6 +68,16 @@ fn close(leg: Leg, words: Vec<MaskedWord>) -> Option<Event> {
         text: text.join(" "),
         words,
     })
+}
+
+/// Whether two masks stand for the same; what was made of a key's sound as a word is the key.
+fn is_same_mask(one: &str, other: &str) -> bool {
+    let is_key = |text: &str| {
+        text.strip_prefix('[')
+            .is_some_and(|text| text.starts_with(Kind::DTMF.name()))
+    };
+    let is_plain = |text: &str| !text.contains('*');
+    one == other || (is_key(one) && is_key(other) && (is_plain(one) || is_plain(other)))
 }
 
 fn mask(word: &HeardWord, covered: &[Covered]) -> MaskedWord {

@@ -76,6 +76,44 @@ async fn paced_late_repeated_and_missing_packets_do_not_shift_the_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn paced_key_that_the_platform_tells_of_is_hidden_and_not_named() {
+    let gateway = Gateway::start(hears_nothing()).await;
+    let sound = sound(4, 3_000);
+    let key = r#"{"event":"dtmf","dtmf":{"digit":"7","track":"inbound_track"}}"#;
+    let mut client = gateway.connect().await;
+    client.start("CA1").await;
+    for (index, packet) in sound.chunks(160).enumerate() {
+        if index == 75 {
+            client.send(key).await;
+        }
+        let at = index as u64 * 20;
+        client.send(media(Leg::Customer, at, packet)).await;
+    }
+    client.send(stop()).await;
+    assert_eq!(client.close_code().await, Some(1_000));
+
+    let (report, channels) = gateway.recording("CA1").await;
+    assert_eq!(report.spans.len(), 1);
+    let span = &report.spans[0];
+    assert_eq!(
+        (span.kind.as_str(), span.rule.as_str()),
+        ("dtmf", "key_event")
+    );
+    assert_eq!(span.leg, Leg::Customer);
+    assert!(span.start <= 1.2 && span.end >= 1.8, "{span:?}");
+    assert!(channels[1][9_600..14_400].iter().all(|&sample| sample == 0));
+    let heard = linear(&sound);
+    assert!(channels[1][..8_000] == heard[..8_000]);
+    assert!(channels[1][16_000..24_000] == heard[16_000..]);
+    let shown: Vec<&str> = report
+        .transcript
+        .iter()
+        .map(|said| said.text.as_str())
+        .collect();
+    assert_eq!(shown, ["[dtmf]"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn paced_two_calls_of_one_id_are_both_kept() {
     let gateway = Gateway::start(hears_nothing()).await;
     let url = gateway.url();

@@ -26,9 +26,11 @@ fn named(text: &str) -> Option<&'static str> {
 
 #[test]
 fn every_row_is_known_to_policies_and_unique() {
-    assert_eq!(DETECTORS.len(), Kind::ALL.len());
-    for kind in &Kind::ALL {
-        assert!(detector(kind).is_some(), "{kind}");
+    // Keys are heard as tones, not spoken of.
+    let spoken = Kind::ALL.into_iter().filter(|kind| *kind != Kind::DTMF);
+    assert_eq!(DETECTORS.len(), spoken.clone().count());
+    for kind in spoken {
+        assert!(detector(&kind).is_some(), "{kind}");
     }
     assert_eq!(PHRASES.len(), DETECTORS.len());
 }

@@ -302,8 +302,7 @@ impl Reader {
         let input = match arrival {
             Arrival::Started { call, legs, rate } => return self.start(call, legs, rate).err(),
             Arrival::Stopped => return Some(End::normal("the call was stopped")),
-            // Audible keys are heard like any sound; this message alone changes nothing.
-            Arrival::KeyPressed { .. } => return None,
+            Arrival::KeyPressed { leg } => Input::Key(leg),
             Arrival::Reply(text) => return self.reply(text).await,
             Arrival::Audio(frame) => Input::Audio(frame),
         };
