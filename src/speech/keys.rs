@@ -36,6 +36,10 @@ const CLEAR: f32 = 0.75;
 const PROBABLE: f32 = 0.4;
 /// How many times the energy of the low tone the high one has, -13 to +8 dB. Q.24 accepts -8 to +4 dB.
 const TWIST: Range<f32> = 0.05..6.0;
+/// A high tone that is 5 dB weaker than the low one, and how much of the energy both must hold then: a vowel
+/// whose harmonics fall on tones gets weaker with height, and has others besides.
+const LOPSIDED: f32 = 0.316;
+const PURE: f32 = 0.8;
 /// How many times the energy of the others in its group a tone has.
 const STANDS_OUT: f32 = 6.0;
 /// How far a tone may be off. Q.24 accepts 1.5 % and refuses 3.5 %.
@@ -317,15 +321,13 @@ impl KeyListener {
         };
         let (low, low_energy) = measure(0..GROUP)?;
         let (high, high_energy) = measure(GROUP..2 * GROUP)?;
-        is_key &= TWIST.contains(&(high_energy / low_energy.max(f32::MIN_POSITIVE)));
+        let twist = high_energy / low_energy.max(f32::MIN_POSITIVE);
+        let share = (low_energy + high_energy) / total;
+        is_key &= TWIST.contains(&twist) && (twist >= LOPSIDED || share >= PURE);
         Some(Sound {
             pair: (low, high),
             energy: energies[low].min(energies[high]),
-            share: if is_key {
-                (low_energy + high_energy) / total
-            } else {
-                0.0
-            },
+            share: if is_key { share } else { 0.0 },
         })
     }
 
