@@ -36,10 +36,10 @@ const CLEAR: f32 = 0.75;
 const PROBABLE: f32 = 0.4;
 /// How many times the energy of the low tone the high one has, -13 to +8 dB. Q.24 accepts -8 to +4 dB.
 const TWIST: Range<f32> = 0.05..6.0;
-/// A high tone that is 5 dB weaker than the low one, and how much of the energy both must hold then: a vowel
-/// whose harmonics fall on tones gets weaker with height, and has others besides.
+/// A high tone that is 5 dB weaker than the low one, and how much of the energy both must hold then to be clear:
+/// a vowel whose harmonics fall on tones gets weaker with height, and has others besides.
 const LOPSIDED: f32 = 0.316;
-const PURE: f32 = 0.8;
+const PURE: f32 = 0.9;
 /// How many times the energy of the others in its group a tone has.
 const STANDS_OUT: f32 = 6.0;
 /// How far a tone may be off. Q.24 accepts 1.5 % and refuses 3.5 %.
@@ -105,8 +105,9 @@ struct Candidate {
     pair: Pair,
     /// First sample of its first window.
     since: u64,
-    /// Windows in a row, and the last ones of them that were clear.
+    /// Windows in a row, how many of them were not lopsided, and the last ones that were clear.
     windows: u32,
+    balanced: u32,
     clear: u32,
 }
 
@@ -114,7 +115,7 @@ impl Candidate {
     fn is_key(&self) -> bool {
         self.clear >= CLEAR_WINDOWS
             || (self.clear >= CLEAR_AFTER_PROBABLE && self.windows >= WITH_PROBABLE)
-            || self.windows >= PROBABLE_WINDOWS
+            || self.balanced >= PROBABLE_WINDOWS
     }
 }
 
@@ -135,6 +136,8 @@ struct Sound {
     energy: f32,
     /// How much of the window's energy the two tones hold; none if they are not those of a key.
     share: f32,
+    /// Whether the high tone is much weaker than the low one.
+    is_lopsided: bool,
 }
 
 impl KeyListener {
@@ -227,10 +230,12 @@ impl KeyListener {
             .as_ref()
             .filter(|sound| sound.share >= PROBABLE)
             .map(|sound| {
-                let is_clear = sound.share >= CLEAR;
+                let is_clear = sound.share >= if sound.is_lopsided { PURE } else { CLEAR };
+                let balanced = u32::from(!sound.is_lopsided);
                 match self.candidate {
                     Some(known) if known.pair == sound.pair => Candidate {
                         windows: known.windows + 1,
+                        balanced: known.balanced + balanced,
                         clear: if is_clear { known.clear + 1 } else { 0 },
                         ..known
                     },
@@ -238,6 +243,7 @@ impl KeyListener {
                         pair: sound.pair,
                         since: start,
                         windows: 1,
+                        balanced,
                         clear: u32::from(is_clear),
                     },
                 }
@@ -323,11 +329,12 @@ impl KeyListener {
         let (high, high_energy) = measure(GROUP..2 * GROUP)?;
         let twist = high_energy / low_energy.max(f32::MIN_POSITIVE);
         let share = (low_energy + high_energy) / total;
-        is_key &= TWIST.contains(&twist) && (twist >= LOPSIDED || share >= PURE);
+        is_key &= TWIST.contains(&twist);
         Some(Sound {
             pair: (low, high),
             energy: energies[low].min(energies[high]),
             share: if is_key { share } else { 0.0 },
+            is_lopsided: twist < LOPSIDED,
         })
     }
 
