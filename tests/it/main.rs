@@ -9,6 +9,7 @@
 
 mod calls;
 mod commands;
+mod control;
 mod engine_failures;
 mod flood;
 mod forwarding;
