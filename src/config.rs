@@ -6,6 +6,7 @@
 //!
 //! Does not know what is in a policy file ([`crate::policy`] does) or in a model.
 
+pub mod control;
 pub mod doors;
 mod file;
 mod show;

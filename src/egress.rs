@@ -1,8 +1,9 @@
-//! Where clean audio goes: the WAV recorder and the report beside it.
+//! Where clean audio goes: the WAV recorder and the report beside it; and the control of recorders elsewhere.
 //!
 //! **Architecture invariant:** takes only [`crate::session::CleanAudio`] and [`crate::telemetry::Event`],
 //! so that nothing that was not released can be written.
 
+pub mod control;
 pub mod forward;
 pub mod recorder;
 pub mod report;

@@ -85,6 +85,9 @@ const STEP: MediaTime = MediaTime::from_millis(100);
 /// How far hearing may advance before the conversation is judged anew.
 const JUDGE_EVERY: MediaTime = MediaTime::from_millis(200);
 
+/// How long after a hidden stretch the next group of the same number may come.
+const MAY_GO_ON: MediaTime = MediaTime::from_millis(3_000);
+
 /// One call. See the module's documentation.
 #[derive(Debug)]
 pub struct Session {
@@ -266,6 +269,16 @@ impl Session {
     /// Up to where audio has left.
     pub fn released(&self) -> MediaTime {
         self.settings.rate.time_of(SampleIndex(self.cursor))
+    }
+
+    /// What is to be kept out of a recording that is made elsewhere, now: the first stretch to hide that has
+    /// not ended as far as was heard, which is always a little in the past, or has ended so shortly before that
+    /// it may go on. `None` once nothing is left to suspect. Ask again after every input.
+    pub fn wants_protection(&self) -> Option<&Redaction> {
+        let heard = self.judged_at.everywhere();
+        self.plan
+            .iter()
+            .find(|redaction| redaction.span.end + MAY_GO_ON >= heard)
     }
 
     /// How many windows have not been answered.

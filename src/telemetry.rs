@@ -6,7 +6,7 @@ pub mod logs;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audio::Span;
+use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
 
 /// Why a stretch could not be examined.
@@ -104,5 +104,45 @@ pub enum Event {
         /// What was lost.
         #[serde(flatten)]
         span: Span,
+    },
+    /// A recorder elsewhere was paused. What was said from `from` until `at` may be in its recording.
+    RecorderPaused {
+        /// Who says what is kept out.
+        leg: Leg,
+        /// The kind of data, in snake case.
+        kind: String,
+        /// Where what is kept out begins.
+        from: MediaTime,
+        /// When the pause was confirmed.
+        at: MediaTime,
+        /// Whether its platform said so when asked, rather than only took the request.
+        verified: bool,
+    },
+    /// An alarm: a recorder elsewhere was not confirmed to be paused in time.
+    RecorderNotPaused {
+        /// Who says what was to be kept out.
+        leg: Leg,
+        /// The kind of data, in snake case.
+        kind: String,
+        /// Where what was to be kept out begins.
+        from: MediaTime,
+        /// When the time was over.
+        at: MediaTime,
+        /// Why, in words, without secrets.
+        reason: String,
+    },
+    /// A recorder elsewhere goes on.
+    RecorderResumed {
+        /// When that was confirmed.
+        at: MediaTime,
+        /// Whether its platform said so when asked, rather than only took the request.
+        verified: bool,
+    },
+    /// An alarm: a recorder elsewhere is paused, or may be, and was not confirmed to go on in time.
+    RecorderNotResumed {
+        /// When the time was over.
+        at: MediaTime,
+        /// Why, in words, without secrets.
+        reason: String,
     },
 }

@@ -79,6 +79,11 @@ impl Source {
     }
 
     pub(super) fn parse(&self) -> Result<FileConfig, ConfigError> {
+        self.parse_as()
+    }
+
+    /// The text as a section that stands alone.
+    pub(super) fn parse_as<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConfigError> {
         toml::from_str(&self.text).map_err(|mut error| {
             let span = error.span().unwrap_or(0..0);
             // Without its input the error prints the message and the field's path, one on each line.

@@ -65,6 +65,9 @@ pub struct Report {
     /// What did not reach the recorder that the call was forwarded to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_forwarded: Vec<Stretch>,
+    /// What became of pausing a recorder elsewhere, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recorder_control: Vec<RecorderStep>,
     /// What was said, masked.
     pub transcript: Vec<Utterance>,
     /// Sums over the above.
@@ -138,6 +141,44 @@ pub struct Stretch {
     pub start: f64,
     /// To.
     pub end: f64,
+}
+
+/// One step of pausing a recorder elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecorderStep {
+    /// What happened.
+    pub step: RecorderOutcome,
+    /// When.
+    pub at: f64,
+    /// Where what was to be kept out begins; for pauses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<f64>,
+    /// Who says it; for pauses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leg: Option<Leg>,
+    /// The kind of data; for pauses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Whether the platform said so when asked; for what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+    /// Why it was not done; for what was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What became of one step of pausing a recorder elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecorderOutcome {
+    /// It was paused.
+    Paused,
+    /// It was not confirmed to be paused in time.
+    NotPaused,
+    /// It goes on.
+    Resumed,
+    /// It was not confirmed to go on in time.
+    NotResumed,
 }
 
 /// Words of one speaker in a row.

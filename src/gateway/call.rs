@@ -350,6 +350,30 @@ fn log_event(event: &Event) {
         Event::NotForwarded { span } => {
             tracing::error!(from = %span.start, to = %span.end, "audio did not reach the recorder behind");
         }
+        Event::RecorderPaused {
+            leg,
+            kind,
+            from,
+            at,
+            verified,
+        } => {
+            tracing::info!(%leg, kind, %from, %at, verified, "paused the recorder elsewhere");
+        }
+        Event::RecorderNotPaused {
+            leg,
+            kind,
+            from,
+            at,
+            reason,
+        } => {
+            tracing::error!(%leg, kind, %from, %at, reason, "the recorder elsewhere was not paused in time");
+        }
+        Event::RecorderResumed { at, verified } => {
+            tracing::info!(%at, verified, "the recorder elsewhere goes on");
+        }
+        Event::RecorderNotResumed { at, reason } => {
+            tracing::error!(%at, reason, "the recorder elsewhere does not go on");
+        }
         Event::Transcribed { .. } => {}
     }
 }

@@ -178,3 +178,75 @@ fn a_stall_has_what_was_heard_examined() {
             .any(|output| matches!(output, Output::Transcribe(_)))
     );
 }
+
+/// Words spread evenly over a window.
+fn words(text: &str, length: MediaTime) -> crate::speech::Transcript {
+    let count = text.split(' ').count() as u64;
+    let step = length.micros() / count;
+    let word = |(text, index): (&str, u64)| crate::speech::Word {
+        text: text.to_owned().into(),
+        span: Span::new(
+            MediaTime::from_micros(step * index),
+            MediaTime::from_micros(step * (index + 1)),
+        ),
+        confidence: 0.9,
+    };
+    crate::speech::Transcript {
+        words: text.split(' ').zip(0..).map(word).collect(),
+        unreliable: false,
+    }
+}
+
+#[test]
+fn protection_is_wanted_from_the_question_until_no_answer_is_expected() {
+    let mut session = Session::new(harness::settings(2, 8_000, 4_000));
+    let mut asked = false;
+    let mut wanted = Vec::new();
+    for second in 0..60_u64 {
+        // The agent speaks in the third and fourth second, and nobody does otherwise.
+        let agent = if matches!(second, 2 | 3) {
+            harness::loud(second, 8_000)
+        } else {
+            vec![0; 8_000]
+        };
+        for (leg, samples) in [(Leg::Agent, agent), (Leg::Customer, vec![0; 8_000])] {
+            session.handle_audio(RawFrame {
+                leg,
+                at: SampleIndex(second * 8_000),
+                samples: Sensitive::new(samples),
+            });
+        }
+        while let Some(output) = session.poll_output() {
+            if let Output::Transcribe(window) = output {
+                let text = if asked {
+                    "Okay."
+                } else {
+                    "What is the card number?"
+                };
+                asked = true;
+                let outcome = Ok(words(text, window.span.length()));
+                session.handle_transcript(window.id, outcome);
+            }
+        }
+        wanted.push(session.wants_protection().cloned());
+    }
+    assert!(
+        wanted[..2].iter().all(Option::is_none),
+        "before the question"
+    );
+    let first = wanted.iter().position(Option::is_some).unwrap();
+    assert!((3..=8).contains(&first), "from second {first}");
+    let redaction = wanted[first].as_ref().unwrap();
+    assert_eq!(
+        (redaction.leg, redaction.kind.name()),
+        (Leg::Customer, "pan")
+    );
+    let end = first + wanted[first..].iter().position(Option::is_none).unwrap();
+    assert!((20..=45).contains(&end), "until second {end}");
+    assert!(
+        wanted[end..].iter().all(Option::is_none),
+        "it is wanted no more"
+    );
+    session.handle_end();
+    assert!(session.wants_protection().is_none());
+}

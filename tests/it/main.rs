@@ -9,6 +9,7 @@
 
 mod calls;
 mod commands;
+mod control;
 mod doors;
 mod engine_failures;
 mod flood;

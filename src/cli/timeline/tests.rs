@@ -35,6 +35,7 @@ fn report() -> Report {
         }],
         gaps: Vec::new(),
         not_forwarded: Vec::new(),
+        recorder_control: Vec::new(),
         transcript: Vec::new(),
         totals: Totals {
             hidden_s: 13.5,

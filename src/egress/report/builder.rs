@@ -1,8 +1,8 @@
 //! From events and released audio to the report of a call.
 
 use super::{
-    CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, Report, SCHEMA, SpokenWord,
-    Stretch, Totals, Utterance,
+    CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, RecorderOutcome, RecorderStep,
+    Report, SCHEMA, SpokenWord, Stretch, Totals, Utterance,
 };
 use crate::audio::{MediaTime, SampleIndex, Span};
 use crate::call::Leg;
@@ -26,6 +26,7 @@ pub struct ReportBuilder {
     failed: Vec<(Leg, Span, FailureCause)>,
     gaps: Vec<(Span, SampleIndex)>,
     not_forwarded: Vec<Stretch>,
+    recorder_control: Vec<RecorderStep>,
     transcript: Vec<Utterance>,
     dropped_samples: u64,
 }
@@ -53,6 +54,7 @@ impl ReportBuilder {
             failed: Vec::new(),
             gaps: Vec::new(),
             not_forwarded: Vec::new(),
+            recorder_control: Vec::new(),
             transcript: Vec::new(),
             dropped_samples: 0,
         }
@@ -130,6 +132,12 @@ impl ReportBuilder {
                 end: span.end.seconds(),
             }),
             Event::PacketsDropped { samples, .. } => self.dropped_samples += samples,
+            Event::RecorderPaused { .. }
+            | Event::RecorderNotPaused { .. }
+            | Event::RecorderResumed { .. }
+            | Event::RecorderNotResumed { .. } => {
+                self.recorder_control.extend(recorder_step(event));
+            }
         }
     }
 
@@ -269,6 +277,7 @@ impl ReportBuilder {
                 })
                 .collect(),
             not_forwarded: self.not_forwarded,
+            recorder_control: self.recorder_control,
             transcript: self.transcript,
             engine: EngineWork {
                 cpu_s: rounded(engine.cpu_s),
@@ -276,6 +285,56 @@ impl ReportBuilder {
             },
             abnormal_end,
         }
+    }
+}
+
+/// What an event says of a recorder elsewhere.
+fn recorder_step(event: &Event) -> Option<RecorderStep> {
+    let step = |step, at: &MediaTime| RecorderStep {
+        step,
+        at: at.seconds(),
+        from: None,
+        leg: None,
+        kind: None,
+        verified: None,
+        reason: None,
+    };
+    match event {
+        Event::RecorderPaused {
+            leg,
+            kind,
+            from,
+            at,
+            verified,
+        } => Some(RecorderStep {
+            from: Some(from.seconds()),
+            leg: Some(*leg),
+            kind: Some(kind.clone()),
+            verified: Some(*verified),
+            ..step(RecorderOutcome::Paused, at)
+        }),
+        Event::RecorderNotPaused {
+            leg,
+            kind,
+            from,
+            at,
+            reason,
+        } => Some(RecorderStep {
+            from: Some(from.seconds()),
+            leg: Some(*leg),
+            kind: Some(kind.clone()),
+            reason: Some(reason.clone()),
+            ..step(RecorderOutcome::NotPaused, at)
+        }),
+        Event::RecorderResumed { at, verified } => Some(RecorderStep {
+            verified: Some(*verified),
+            ..step(RecorderOutcome::Resumed, at)
+        }),
+        Event::RecorderNotResumed { at, reason } => Some(RecorderStep {
+            reason: Some(reason.clone()),
+            ..step(RecorderOutcome::NotResumed, at)
+        }),
+        _ => None,
     }
 }
 

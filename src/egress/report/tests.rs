@@ -190,6 +190,51 @@ fn gaps_tell_where_the_recording_jumps() {
 }
 
 #[test]
+fn what_became_of_a_recorder_elsewhere_is_told_in_order() {
+    let seconds = MediaTime::from_seconds;
+    let report = report(&[
+        Event::RecorderNotPaused {
+            leg: Leg::Customer,
+            kind: "pan".into(),
+            from: seconds(1.0),
+            at: seconds(3.0),
+            reason: "no answer".into(),
+        },
+        Event::RecorderPaused {
+            leg: Leg::Customer,
+            kind: "pan".into(),
+            from: seconds(1.0),
+            at: seconds(3.5),
+            verified: true,
+        },
+        Event::RecorderResumed {
+            at: seconds(9.0),
+            verified: false,
+        },
+        Event::RecorderNotResumed {
+            at: seconds(20.0),
+            reason: "no answer".into(),
+        },
+    ]);
+    let told = serde_json::to_value(&report.recorder_control).unwrap();
+    assert_eq!(
+        told,
+        serde_json::json!([
+            {"step": "not_paused", "at": 3.0, "from": 1.0, "leg": "customer", "kind": "pan", "reason": "no answer"},
+            {"step": "paused", "at": 3.5, "from": 1.0, "leg": "customer", "kind": "pan", "verified": true},
+            {"step": "resumed", "at": 9.0, "verified": false},
+            {"step": "not_resumed", "at": 20.0, "reason": "no answer"},
+        ])
+    );
+    let without = serde_json::to_value(super::Report {
+        recorder_control: Vec::new(),
+        ..report
+    })
+    .unwrap();
+    assert!(without.get("recorder_control").is_none());
+}
+
+#[test]
 fn the_transcript_keeps_word_times() {
     let report = report(&[Event::Transcribed {
         leg: Leg::Agent,
