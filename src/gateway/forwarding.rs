@@ -8,26 +8,29 @@
 //! is newest, up to a set length of audio; what falls out is lost, and said so in an event. A lost connection
 //! is opened again, as a new stream that says where it begins: with the first audio that the recorder had not
 //! confirmed (a pong follows what came before it: RFC 6455, 5.5.3), so that a cut repeats rather than loses.
+//! Over TCP nothing is confirmed, and what was written when the connection is cut may be lost unnoticed.
 //!
 //! **Architecture invariants:** memory is bounded by the backlog's length; only [`CleanAudio`] is taken.
 
 mod backlog;
 mod connection;
+mod destination;
+pub mod speakers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
 
 use crate::audio::{MediaTime, Span};
-use crate::egress::forward::{Outgoing, Speaker, StreamFacts};
+use crate::egress::forward::{Heard, Outgoing, Parting, Speaker, Standing, StreamFacts};
 use crate::session::CleanAudio;
 
 use backlog::Backlog;
-use connection::Connection;
-pub use connection::{Destination, DestinationError};
+use connection::{Connection, Incoming};
+pub use destination::{ApiKey, Destination, DestinationError};
 
 /// After so much audio the recorder is asked whether it has arrived.
 const CONFIRM: MediaTime = MediaTime::from_millis(500);
@@ -35,8 +38,11 @@ const CONFIRM: MediaTime = MediaTime::from_millis(500);
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// Longest wait between attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// How long what is left may take to go out when the call is over.
-const FINISH: Duration = Duration::from_secs(10);
+/// How long what is left may take to go out when the call is over: longer than AudioHook's recorders may take
+/// to answer `close`.
+const FINISH: Duration = Duration::from_secs(15);
+/// Streams of a call that were cut and are told to the recorder at most.
+const LONGEST_PAST: usize = 32;
 
 /// Where a call goes on to, and how it is spoken there.
 #[derive(Clone)]
@@ -100,9 +106,18 @@ struct Forwarder {
     backlog: Arc<Backlog>,
 }
 
+/// How a connection came to its end.
+enum Outcome {
+    /// The call is over, and the recorder has all of it.
+    Complete,
+    /// The recorder wants no more of the call.
+    Declined,
+}
+
 impl Forwarder {
     async fn run(mut self) {
         let mut wait = FIRST_WAIT;
+        let mut past = Vec::new();
         loop {
             // Nothing is begun before there is something to say: the stream begins where its audio does.
             let Some(begins) = self.backlog.rewind().await else {
@@ -114,15 +129,29 @@ impl Forwarder {
                 begins
             };
             let host = self.route.destination.host();
-            match Connection::open(&self.route.destination).await {
+            let mut speaker = (self.route.speaker)(self.facts.clone());
+            speaker.follows(&past);
+            let mut messages = Vec::new();
+            if let Err(error) = speaker.begin(&mut messages) {
+                tracing::error!(host, %error, "the call cannot be forwarded");
+                return;
+            }
+            match Connection::open(&self.route.destination, &speaker.handshake()).await {
                 Ok(connection) => {
                     tracing::info!(host, attempt = self.facts.attempt, "forwarding the call");
                     let begun = Instant::now();
-                    match self.speak(connection).await {
-                        Ok(()) => return,
+                    match self.speak(connection, &mut *speaker, messages).await {
+                        Ok(Outcome::Complete) => return,
+                        Ok(Outcome::Declined) => {
+                            tracing::warn!(host, "the recorder wants no more of the call");
+                            return;
+                        }
                         Err(error) => {
                             tracing::warn!(host, %error, "the recorder is lost; connecting again")
                         }
+                    }
+                    if past.len() < LONGEST_PAST {
+                        past.extend(speaker.past());
                     }
                     self.facts.attempt += 1;
                     if begun.elapsed() > LONGEST_WAIT {
@@ -139,45 +168,120 @@ impl Forwarder {
     }
 
     /// Speaks on one connection until the call is over.
-    async fn speak(&self, mut connection: Connection) -> Result<(), DestinationError> {
-        let mut speaker = (self.route.speaker)(self.facts.clone());
-        let mut messages = Vec::new();
-        speaker.begin(&mut messages);
+    async fn speak(
+        &self,
+        mut connection: Connection,
+        speaker: &mut dyn Speaker,
+        mut messages: Vec<Outgoing>,
+    ) -> Result<Outcome, DestinationError> {
+        let begun = Instant::now();
         connection.send(&mut messages).await?;
-        let mut unconfirmed = MediaTime::ZERO;
-        let mut last = None;
+        let mut progress = Progress::default();
         loop {
-            let block = tokio::select! {
-                block = self.backlog.next() => block,
-                number = connection.acknowledged() => {
-                    self.backlog.acknowledge(number?);
-                    continue;
+            match speaker.standing() {
+                Standing::Over(Parting::Again) => {
+                    connection.close().await;
+                    return Err(DestinationError::Lost("the stream was broken off"));
                 }
-            };
-            let Some((number, block)) = block else {
-                break;
-            };
-            speaker.audio(&block, &mut messages);
+                Standing::Over(parting) => {
+                    if parting == Parting::Confirmed
+                        && let Some(last) = progress.last
+                    {
+                        self.backlog.acknowledge(last);
+                    }
+                    connection.close().await;
+                    return Ok(match parting {
+                        Parting::Declined => Outcome::Declined,
+                        Parting::Confirmed | Parting::Again => Outcome::Complete,
+                    });
+                }
+                Standing::Ready if progress.is_complete() => {
+                    connection.close().await;
+                    return Ok(Outcome::Complete);
+                }
+                Standing::Opening | Standing::Ready | Standing::Leaving => {}
+            }
+            let due = speaker.due().map(|due| begun + due);
+            let takes_audio = speaker.standing() == Standing::Ready && !progress.is_over;
+            tokio::select! {
+                block = self.backlog.next(), if takes_audio => match block {
+                    Some((number, block)) => {
+                        while speaker.fill(&block, &mut messages) {
+                            connection.send(&mut messages).await?;
+                        }
+                        speaker.audio(&block, &mut messages);
+                        connection.send(&mut messages).await?;
+                        if let Some(number) = progress.said(number, &block, speaker.waiting()) {
+                            connection.ask_for(number).await?;
+                        }
+                    }
+                    None => {
+                        speaker.end(&mut messages);
+                        connection.send(&mut messages).await?;
+                        progress.is_over = true;
+                        if let Some(last) = progress.last {
+                            connection.ask_for(last).await?;
+                        }
+                    }
+                },
+                incoming = connection.next() => match incoming? {
+                    Incoming::Confirmed(number) => {
+                        self.backlog.acknowledge(number);
+                        progress.confirmed = Some(number);
+                    }
+                    Incoming::Text(text) => {
+                        speaker.hear(Heard::Text(&text), begun.elapsed(), &mut messages);
+                    }
+                    Incoming::Binary(bytes) => {
+                        speaker.hear(Heard::Binary(&bytes), begun.elapsed(), &mut messages);
+                    }
+                },
+                () = sleep_until(due.unwrap_or(begun)), if due.is_some() => {
+                    speaker.idle(begun.elapsed(), &mut messages);
+                }
+            }
             connection.send(&mut messages).await?;
-            last = Some(number);
-            unconfirmed = unconfirmed + backlog::span(&block).length();
-            if unconfirmed >= CONFIRM {
-                unconfirmed = MediaTime::ZERO;
-                connection.ask_for(number).await?;
-            }
         }
-        speaker.end(&mut messages);
-        connection.send(&mut messages).await?;
-        if let Some(last) = last {
-            connection.ask_for(last).await?;
-            loop {
-                let number = connection.acknowledged().await?;
-                self.backlog.acknowledge(number);
-                if number >= last {
-                    break;
-                }
-            }
-        }
-        connection.close().await
     }
 }
+
+/// How much of the call one connection has taken.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The last block that was given to the speaker.
+    last: Option<u64>,
+    /// The last block of which nothing waits there.
+    sent: Option<u64>,
+    confirmed: Option<u64>,
+    /// What was said since the recorder was last asked.
+    unasked: MediaTime,
+    /// The stream was ended.
+    is_over: bool,
+}
+
+impl Progress {
+    /// Takes note of a block of which, and of those before it, so many samples wait in the speaker. Tells up
+    /// to which block the recorder is to be asked, if it is time.
+    fn said(&mut self, number: u64, block: &CleanAudio, waiting: usize) -> Option<u64> {
+        self.last = Some(number);
+        if waiting == 0 {
+            self.sent = Some(number);
+        } else if waiting <= block.len() {
+            self.sent = number.checked_sub(1);
+        }
+        self.unasked = self.unasked + backlog::span(block).length();
+        if self.unasked < CONFIRM {
+            return None;
+        }
+        self.unasked = MediaTime::ZERO;
+        self.sent
+    }
+
+    /// Whether the stream was ended and the recorder has all of it.
+    fn is_complete(&self) -> bool {
+        self.is_over && self.confirmed >= self.last
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::{Outgoing, Speaker, StreamFacts};
+use super::{CannotSpeak, Outgoing, Speaker, StreamFacts};
 use crate::audio::SampleIndex;
 use crate::call::Leg;
 use crate::session::CleanAudio;
@@ -136,16 +136,7 @@ impl TwilioSpeaker {
     }
 
     fn start(&mut self) -> Outgoing {
-        let mut parameters: Map<String, Value> = self
-            .facts
-            .parameters
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone().into()))
-            .collect();
-        if self.facts.attempt > 0 {
-            let millis = self.facts.begins.micros() / 1_000;
-            parameters.insert("hushgateBeginsMs".into(), millis.to_string().into());
-        }
+        let parameters = self.facts.told();
         let encoding = self.encoding();
         let hertz = self.facts.rate.hertz();
         let (call, stream, tracks) = (
@@ -193,7 +184,7 @@ impl TwilioSpeaker {
 }
 
 impl Speaker for TwilioSpeaker {
-    fn begin(&mut self, messages: &mut Vec<Outgoing>) {
+    fn begin(&mut self, messages: &mut Vec<Outgoing>) -> Result<(), CannotSpeak> {
         let connected = match self.style {
             Style::Twilio => Some(json!({
                 "event": "connected", "protocol": "Call", "version": "1.0.0",
@@ -204,6 +195,7 @@ impl Speaker for TwilioSpeaker {
         messages.extend(connected.map(|message| Outgoing::Text(message.to_string())));
         let start = self.start();
         messages.push(start);
+        Ok(())
     }
 
     fn audio(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) {
@@ -220,6 +212,10 @@ impl Speaker for TwilioSpeaker {
             waiting.extend_from_slice(samples);
         }
         self.send(false, messages);
+    }
+
+    fn waiting(&self) -> usize {
+        self.waiting.first().map_or(0, Vec::len)
     }
 
     fn end(&mut self, messages: &mut Vec<Outgoing>) {

@@ -45,7 +45,7 @@ fn texts(messages: &[Outgoing]) -> Vec<&str> {
 fn a_stream_reads_as_twilio_writes_it() {
     let mut speaker = TwilioSpeaker::new(Style::Twilio, mu_law(), Leg::Agent);
     let mut messages = Vec::new();
-    speaker.begin(&mut messages);
+    speaker.begin(&mut messages).unwrap();
     speaker.audio(
         &block(SampleRate::TELEPHONE, 0, vec![0; 170], vec![0; 170]),
         &mut messages,
@@ -85,7 +85,7 @@ fn a_stream_after_a_reconnect_is_another_and_says_where_it_begins() {
     };
     let mut speaker = TwilioSpeaker::new(Style::Twilio, facts, Leg::Agent);
     let mut messages = Vec::new();
-    speaker.begin(&mut messages);
+    speaker.begin(&mut messages).unwrap();
     speaker.audio(
         &block(SampleRate::TELEPHONE, 32_000, vec![0; 160], vec![0; 160]),
         &mut messages,
@@ -134,7 +134,7 @@ proptest! {
         let rate = SampleRate::new(hertz).unwrap();
         let mut speaker = TwilioSpeaker::new(style, facts(encoding, rate), Leg::Agent);
         let mut messages = Vec::new();
-        speaker.begin(&mut messages);
+        speaker.begin(&mut messages).unwrap();
         let mut expected = [Vec::new(), Vec::new()];
         let mut value = noise;
         let mut next = || {
