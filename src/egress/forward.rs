@@ -141,8 +141,8 @@ pub enum Standing {
     Opening,
     /// Audio is taken.
     Ready,
-    /// It is ending, and the recorder has something to say to that: no audio.
-    Leaving,
+    /// It is ending so, and the recorder has something to say to that: no audio.
+    Leaving(Parting),
     /// It has ended: the connection is to be closed.
     Over(Parting),
 }

@@ -199,7 +199,7 @@ impl Forwarder {
                     connection.close().await;
                     return Ok(Outcome::Complete);
                 }
-                Standing::Opening | Standing::Ready | Standing::Leaving => {}
+                Standing::Opening | Standing::Ready | Standing::Leaving(_) => {}
             }
             let due = speaker.due().map(|due| begun + due);
             let takes_audio = speaker.standing() == Standing::Ready && !progress.is_over;
@@ -224,15 +224,20 @@ impl Forwarder {
                         }
                     }
                 },
-                incoming = connection.next() => match incoming? {
-                    Incoming::Confirmed(number) => {
+                incoming = connection.next() => match incoming {
+                    // It may have gone without another word.
+                    Err(_) if speaker.standing() == Standing::Leaving(Parting::Declined) => {
+                        return Ok(Outcome::Declined);
+                    }
+                    Err(error) => return Err(error),
+                    Ok(Incoming::Confirmed(number)) => {
                         self.backlog.acknowledge(number);
                         progress.confirmed = Some(number);
                     }
-                    Incoming::Text(text) => {
+                    Ok(Incoming::Text(text)) => {
                         speaker.hear(Heard::Text(&text), begun.elapsed(), &mut messages);
                     }
-                    Incoming::Binary(bytes) => {
+                    Ok(Incoming::Binary(bytes)) => {
                         speaker.hear(Heard::Binary(&bytes), begun.elapsed(), &mut messages);
                     }
                 },

@@ -430,7 +430,7 @@ impl Speaker for AudioHookSpeaker {
             State::Opening => Standing::Opening,
             // A paused stream goes on, unheard.
             State::Active | State::Paused => Standing::Ready,
-            State::Leaving { .. } => Standing::Leaving,
+            State::Leaving { parting, .. } => Standing::Leaving(parting),
             State::Over(parting) => Standing::Over(parting),
         }
     }

@@ -173,7 +173,8 @@ fn a_session_reads_as_the_platform_speaks_it() {
     assert_eq!(recorder.audio(0, 2_000), ["audio 3200", "audio 800"]);
     assert_eq!(recorder.audio(2_000, 6_000).len(), 4);
     assert_eq!(recorder.end(), [r#"close PT1S {"reason":"end"}"#]);
-    assert_eq!(recorder.speaker.standing(), Standing::Leaving);
+    let leaving = Standing::Leaving(Parting::Confirmed);
+    assert_eq!(recorder.speaker.standing(), leaving);
     assert!(recorder.audio(8_000, 100).is_empty());
     assert!(recorder.say("closed", json!({})).is_empty());
     assert_eq!(
@@ -298,7 +299,7 @@ fn a_recorder_may_end_the_session() {
         let mut recorder = Recorder::opened(stereo());
         let close = format!(r#"close PT0S {{"reason":"{reason}"}}"#);
         assert_eq!(recorder.say(kind, parameters), [close]);
-        assert_eq!(recorder.speaker.standing(), Standing::Leaving);
+        assert_eq!(recorder.speaker.standing(), Standing::Leaving(parting));
         assert!(recorder.say("pause", json!({})).is_empty());
         assert!(recorder.end().is_empty());
         recorder.say("closed", json!({}));
@@ -464,6 +465,36 @@ fn exchange(
 }
 
 proptest! {
+    /// Whatever a recorder says, every message to it has the next number, and none follows the end.
+    #[test]
+    fn a_hostile_recorder_is_left_by_the_rules(
+        said in prop::collection::vec(("[a-z]{4}|opened|pause|resume|pong|closed|disconnect|reconnect",
+            0_u64..3, "PT[0-9.]{1,9}S", 0_u64..8), 1..30),
+    ) {
+        let mut speaker = AudioHookSpeaker::new(ids(), facts(BOTH, 8_000, MU));
+        let mut messages = Vec::new();
+        speaker.begin(&mut messages).unwrap();
+        for (at, (kind, seq, time, second)) in said.iter().enumerate() {
+            let is_over = matches!(speaker.standing(), Standing::Over(_));
+            let before = messages.len();
+            let text = json!({"version": "2", "type": kind, "id": SESSION,
+                "seq": speaker.read + seq, "clientseq": speaker.sent,
+                "parameters": {"media": [media(&["internal"])], "discardTo": time}});
+            speaker.hear(Heard::Text(&text.to_string()), seconds(*second), &mut messages);
+            let length = 100 * (at + 1);
+            let block = CleanAudio::for_test(SampleRate::TELEPHONE,
+                SampleIndex(at as u64 * 10_000), vec![vec![1; length]; 2]);
+            speaker.audio(&block, &mut messages);
+            speaker.idle(seconds(*second), &mut messages);
+            prop_assert!(!is_over || messages.len() == before);
+        }
+        speaker.end(&mut messages);
+        let texts = messages.iter().filter(|message| matches!(message, Outgoing::Text(_)));
+        for (at, text) in texts.enumerate() {
+            prop_assert_eq!(&json_of(text)["seq"], at + 1);
+        }
+    }
+
     /// However audio is cut into blocks, and whenever the recorder pauses, it hears every sample that it
     /// did not refuse in its place.
     #[test]
