@@ -18,6 +18,7 @@ pub(super) use read::{DoorSection, doors};
 use crate::audio::g711::Law;
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{Leg, Sensitive};
+use crate::config::control::Control;
 use crate::ingress::audio_fork::Mix;
 use crate::ingress::audiosocket::Codec;
 
@@ -263,12 +264,14 @@ pub struct Door {
     pub networks: Vec<IpNet>,
     /// The recorder behind the door, besides the gateway's own recordings.
     pub forward: Option<Forward>,
+    /// A recorder elsewhere that is paused while something sensitive is said.
+    pub control: Option<Control>,
 }
 
 /// A recorder that calls go on to.
 #[derive(Debug, Clone)]
 pub struct Forward {
-    /// `ws://` or `wss://` address.
+    /// `ws://`, `wss://` or `audiosocket://` address.
     pub url: String,
     /// What is spoken there.
     pub protocol: Protocol,
@@ -299,6 +302,7 @@ impl Door {
             authentication: None,
             networks: Vec::new(),
             forward: None,
+            control: None,
         }
     }
 

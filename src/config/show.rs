@@ -232,6 +232,7 @@ fn door_json(door: &Door) -> serde_json::Value {
             "authorities": forward.authorities.as_ref().map(|file| file.to_string_lossy()),
             "auth": authentication_json(forward.authentication.as_ref()),
         })),
+        "control": door.control.as_ref().map(|control| json!(control.written())),
     })
 }
 

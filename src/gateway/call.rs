@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, sleep_until};
 
+use super::control::{Controller, RecorderControl};
 use super::forwarding::{Forwarding, Route};
 use super::pacing::Pacer;
 use super::taping::{TapeFactory, Taping};
@@ -89,6 +90,8 @@ pub(super) struct Call {
     pub(super) tapes: Arc<dyn TapeFactory>,
     /// Where its clean audio goes on to, and as what stream.
     pub(super) forward: Option<(Route, StreamFacts)>,
+    /// Pauses its recorder elsewhere.
+    pub(super) control: Option<Controller>,
     /// The call's slot under `max_calls`.
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) inputs: mpsc::Receiver<Input>,
@@ -109,6 +112,7 @@ impl Call {
             tracing::error!(%error, "the call is not recorded any further");
             CallError::Recording(error.to_string())
         };
+        let control_id = self.control.is_some().then(|| self.id.clone());
         let facts = CallFacts {
             call: self.id,
             legs: self.legs,
@@ -122,6 +126,9 @@ impl Call {
         let forwarding = self
             .forward
             .map(|(route, facts)| Forwarding::start(route, facts));
+        let control = control_id
+            .zip(self.control)
+            .map(|(id, controller)| RecorderControl::start(&controller, id));
         let (answer, answers) = mpsc::unbounded_channel();
         let hold = Duration::from_micros(self.hold.micros());
         let mut driver = Driver {
@@ -134,6 +141,7 @@ impl Call {
             engine: self.engine,
             taping,
             forwarding,
+            control,
             answer,
             answers,
             outstanding: 0,
@@ -147,13 +155,32 @@ impl Call {
         let Driver {
             taping,
             forwarding,
+            control,
             work,
             ..
         } = driver;
-        if let Some(forwarding) = forwarding {
-            for span in forwarding.finish().await {
-                tell(Event::NotForwarded { span }, &taping);
+        let forwarded = async {
+            match forwarding {
+                Some(forwarding) => forwarding.finish().await,
+                None => Vec::new(),
             }
+        };
+        let controlled = async {
+            let Some(control) = control else {
+                return Vec::new();
+            };
+            if abnormal_end.is_none() {
+                // Nobody speaks any more.
+                control.release();
+            }
+            control.finish().await
+        };
+        let (lost, steps) = tokio::join!(forwarded, controlled);
+        for span in lost {
+            tell(Event::NotForwarded { span }, &taping);
+        }
+        for step in steps {
+            tell(step, &taping);
         }
         let failure = taping.failure().map(str::to_owned);
         let recorded = tokio::time::timeout(RECORDER_GRACE, taping.finish(work, abnormal_end))
@@ -179,6 +206,7 @@ struct Driver {
     engine: Arc<dyn Transcriber>,
     taping: Taping,
     forwarding: Option<Forwarding>,
+    control: Option<RecorderControl>,
     answer: mpsc::UnboundedSender<Answer>,
     /// Holds at most [`OUTSTANDING_WINDOWS`].
     answers: mpsc::UnboundedReceiver<Answer>,
@@ -281,6 +309,12 @@ impl Driver {
                 Output::Event(event) => tell(event, &self.taping),
                 Output::Transcribe(window) => self.submit(window),
                 Output::Ended => return Progress::Ended,
+            }
+        }
+        if let Some(control) = &mut self.control {
+            control.follow(self.session.wants_protection());
+            for event in control.events() {
+                tell(event, &self.taping);
             }
         }
         Progress::GoesOn

@@ -312,6 +312,7 @@ async fn serve_own(
         peer,
         adapter,
         route: entrance.route.clone(),
+        control: entrance.control.clone(),
         idle: shared.settings.limits.idle.unwrap_or(door.idle),
     };
     connection::run(shared, entering, engine, wire::Wire::Tcp(stream)).await;

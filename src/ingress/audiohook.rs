@@ -27,6 +27,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Adapter, Arrival, Incoming, LONGEST_MESSAGE, ProtocolError, Tally, close};
+use crate::audio::encoding::Encoding;
 use crate::audio::{SampleIndex, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::session::RawFrame;
@@ -415,6 +416,12 @@ impl AudioHookAdapter {
 }
 
 impl Adapter for AudioHookAdapter {
+    fn encoding(&self) -> Encoding {
+        self.media
+            .as_ref()
+            .map_or(Encoding::LinearLittle, Media::encoding)
+    }
+
     /// A broken rule is told as [`ProtocolError::Closed`], once; then [`Adapter::farewell`] says it to the
     /// platform, and text messages are to be handed on until the platform closes the session.
     fn handle(

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use futures_util::{SinkExt, StreamExt};
+use hushgate::audio::MediaTime;
 use hushgate::audio::encoding::Encoding;
 use hushgate::call::Leg;
 use hushgate::config::Door;
-use hushgate::config::doors::Protocol;
+use hushgate::config::doors::{Forward, Protocol};
 use hushgate::egress::Report;
 use hushgate::gateway::serve::Entrance;
 use serde_json::{Value, json};
@@ -359,13 +360,28 @@ async fn paced_door_of_vonage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paced_door_of_audiosocket() {
+async fn paced_door_of_audiosocket_and_on_to_its_kind() {
     let door = Door {
         listen: "127.0.0.1:0".parse().unwrap(),
         leg: Leg::Customer,
         ..Door::new(Protocol::Audiosocket)
     };
-    let gateway = gateway(door).await;
+    let behind = door.clone();
+    let recorder = Gateway::start_with(hears_nothing(), |settings| {
+        settings.doors = vec![Entrance::new(behind).unwrap()];
+    })
+    .await;
+    let gateway = gateway(Door {
+        forward: Some(Forward {
+            url: format!("audiosocket://{}", recorder.own[0].1),
+            protocol: Protocol::Audiosocket,
+            buffer: MediaTime::from_seconds(30.0),
+            authentication: None,
+            authorities: None,
+        }),
+        ..door
+    })
+    .await;
     let played = linear(&sound(9, MILLIS));
     let mut stream = TcpStream::connect(gateway.own[0].1).await.unwrap();
     let mut bytes = vec![1, 0, 16];
@@ -386,6 +402,11 @@ async fn paced_door_of_audiosocket() {
     let (report, channels) = gateway.recording(id).await;
     assert_eq!(report.abnormal_end, None);
     assert_hidden(&report, &channels, &[(Leg::Customer, played)]);
+    let (_, behind) = recorder.recording(id).await;
+    assert!(
+        behind[0][..channels[0].len()] == channels[0][..],
+        "the recorder behind hears the same"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

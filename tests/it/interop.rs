@@ -243,18 +243,50 @@ fn parts(agent: &[u8], customer: &[u8]) -> Vec<Part> {
     ]
 }
 
+/// The only recording in a folder that `known` does not name, once its report is there.
+async fn new_recording(folder: &Path, known: &mut Vec<PathBuf>) -> PathBuf {
+    let json = eventually(Duration::from_secs(20), || {
+        let files = std::fs::read_dir(folder).ok()?;
+        let mut files = files.map(|file| file.unwrap().path());
+        files.find(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "json")
+                && !known.contains(file)
+        })
+    })
+    .await;
+    known.push(json.clone());
+    json.with_extension("wav")
+}
+
+/// What comes in by a protocol is hidden, recorded, and sent on by the same protocol to a recorder that hears
+/// the same: here another gateway, which hides nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn paced_a_client_of_another_language_comes_through_every_door() {
-    let doors = Protocol::ALL
-        .into_iter()
-        .filter(|&protocol| protocol != Protocol::Audiosocket);
-    let doors = doors.map(|protocol| Door {
-        call_header: Some("uuid".into()),
-        ..Door::new(protocol)
+async fn paced_a_client_of_another_language_comes_through_every_door_and_on_to_its_kind() {
+    let all = || {
+        let sockets = Protocol::ALL
+            .into_iter()
+            .filter(|&protocol| protocol != Protocol::Audiosocket);
+        sockets.map(|protocol| Door {
+            call_header: Some("uuid".into()),
+            ..Door::new(protocol)
+        })
+    };
+    let recorder = gateway(all().collect(), hears_nothing()).await;
+    let doors = all().map(|door| Door {
+        forward: Some(Forward {
+            url: format!("ws://{}/{}", recorder.address, door.protocol),
+            protocol: door.protocol,
+            buffer: MediaTime::from_seconds(30.0),
+            authentication: None,
+            authorities: None,
+        }),
+        ..door
     });
-    let gateway = gateway(doors.collect(), hears_nothing()).await;
+    let gateway = gateway(doors.collect(), says_a_card()).await;
     let folder = tempfile::tempdir().unwrap();
-    let (agent, customer) = (sound(1, 1_500), sound(2, 1_500));
+    let (agent, customer) = (sound(1, 4_000), sound(2, 4_000));
+    let mut known = Vec::new();
     for part in parts(&agent, &customer) {
         let file = folder.path().join("messages");
         let lines: Vec<String> = part.messages.iter().map(Value::to_string).collect();
@@ -267,16 +299,50 @@ async fn paced_a_client_of_another_language_comes_through_every_door() {
         let played: Value = serde_json::from_str(&output(play).await).unwrap();
         assert_eq!(played["status"], 101, "{}", part.protocol);
         assert_eq!(played["subprotocol"], part.subprotocol);
-        gateway.recording(part.call).await;
+
+        let (report, _) = gateway.recording(part.call).await;
+        assert!(
+            report.spans.iter().any(|span| span.kind == "pan"),
+            "{}",
+            part.protocol
+        );
+        assert!(
+            report.not_forwarded.is_empty(),
+            "{}: {:?}",
+            part.protocol,
+            report.not_forwarded
+        );
         let channels = decoded(gateway.recordings.join(format!("{}.wav", part.call))).await;
         let expected = match channels.len() {
             1 => vec![linear(&customer)],
             _ => vec![linear(&agent), linear(&customer)],
         };
-        for (channel, expected) in channels.iter().zip(&expected) {
+        for (channel, played) in channels.iter().zip(&expected) {
+            let same = channel
+                .iter()
+                .zip(played)
+                .filter(|(heard, played)| heard == played);
+            let silent = channel
+                .iter()
+                .zip(played)
+                .filter(|(heard, played)| heard != played);
             assert!(
-                channel[..expected.len()] == expected[..],
-                "{} differs",
+                silent.clone().all(|(&heard, _)| heard == 0),
+                "{}",
+                part.protocol
+            );
+            assert!(
+                same.count() > 0 && silent.count() > 1_000,
+                "{}",
+                part.protocol
+            );
+        }
+        let behind = decoded(new_recording(&recorder.recordings, &mut known).await).await;
+        assert_eq!(behind.len(), channels.len(), "{}", part.protocol);
+        for (behind, channel) in behind.iter().zip(&channels) {
+            assert!(
+                behind[..channel.len()] == channel[..],
+                "{} differs behind",
                 part.protocol
             );
         }

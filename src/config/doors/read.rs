@@ -13,6 +13,7 @@ use super::{Authentication, Door, Forward, Protocol, Secret};
 use crate::audio::g711::Law;
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{Leg, Sensitive};
+use crate::config::control::{ControlSection, control};
 use crate::config::file::Source;
 use crate::config::{ConfigError, bad_path};
 use crate::ingress::audio_fork::Mix;
@@ -42,6 +43,7 @@ pub(in crate::config) struct DoorSection {
     networks: Vec<Spanned<String>>,
     auth: Option<Spanned<AuthenticationSection>>,
     forward: Option<Spanned<ForwardSection>>,
+    control: Option<Spanned<ControlSection>>,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -228,6 +230,10 @@ impl Reader<'_> {
         if let Some(forward) = section.forward {
             door.forward = Some(self.forward(protocol, forward)?);
         }
+        if let Some(section) = section.control {
+            let (name, span) = (format!("{}.control", self.section), section.span());
+            door.control = Some(control(self.source, &name, span, section.into_inner())?);
+        }
         Ok(door)
     }
 
@@ -273,12 +279,22 @@ impl Reader<'_> {
         };
         let section = section.into_inner();
         let url = section.url.get_ref();
-        if !url.starts_with("ws://") && !url.starts_with("wss://") {
+        let protocol = section.protocol.unwrap_or(protocol);
+        let (schemes, problem): (&[&str], _) = if protocol == Protocol::Audiosocket {
+            (
+                &["audiosocket://", "tcp://"],
+                "expected audiosocket://HOST:PORT, as AudioSocket is spoken over TCP",
+            )
+        } else {
+            (
+                &["ws://", "wss://"],
+                "expected a URL that begins with ws:// or wss://",
+            )
+        };
+        if !schemes.iter().any(|scheme| url.starts_with(scheme)) {
             // An address may hold a token: it is not repeated.
-            let problem = "expected a URL that begins with ws:// or wss://";
             return Err(reader.error(&section.url.span(), "url", problem));
         }
-        let protocol = section.protocol.unwrap_or(protocol);
         let seconds = section
             .buffer_seconds
             .as_ref()

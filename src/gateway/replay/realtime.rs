@@ -47,6 +47,7 @@ pub async fn play_live(
             engine,
             tapes: Arc::new(Tapes(Arc::clone(&tapes))),
             forward: None,
+            control: None,
             permit,
             inputs,
         }

@@ -18,6 +18,7 @@ use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
 use crate::gateway::call::{Call, CallError, Input, Transcriber};
+use crate::gateway::control::Controller;
 use crate::gateway::forwarding::Route;
 use crate::ingress::{Adapter, Arrival, Incoming, ProtocolError};
 
@@ -80,6 +81,8 @@ pub(super) struct Entering {
     pub(super) adapter: Box<dyn Adapter>,
     /// Where its call goes on to.
     pub(super) route: Option<Route>,
+    /// Pauses its recorder elsewhere.
+    pub(super) control: Option<Controller>,
     /// How long it may say nothing.
     pub(super) idle: Duration,
 }
@@ -94,6 +97,7 @@ pub(super) async fn run(
         peer,
         adapter,
         route,
+        control,
         idle,
     } = entering;
     let mut reader = Reader {
@@ -101,6 +105,7 @@ pub(super) async fn run(
         engine,
         adapter,
         route,
+        control,
         idle,
         wire,
         begun: Instant::now(),
@@ -211,6 +216,7 @@ struct Reader {
     engine: Arc<dyn Transcriber>,
     adapter: Box<dyn Adapter>,
     route: Option<Route>,
+    control: Option<Controller>,
     idle: Duration,
     wire: Wire,
     begun: Instant,
@@ -407,6 +413,7 @@ impl Reader {
             engine: Arc::clone(&self.engine),
             tapes: Arc::clone(&settings.tapes),
             forward,
+            control: self.control.clone(),
             permit,
             inputs: queue,
         };

@@ -10,15 +10,20 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::call::{CallId, Leg};
 use crate::config::Door;
+use crate::config::control::Control;
 use crate::config::doors::{Authentication, Forward, Protocol};
-use crate::egress::forward::StreamFacts;
-use crate::egress::forward::twilio::{Style, TwilioSpeaker};
-use crate::gateway::forwarding::{Destination, Route, SpeakerMaker};
+use crate::egress::forward::audio_fork::{Dialect, Layout};
+use crate::egress::forward::audiosocket::Codec;
+use crate::egress::forward::chan_websocket::Form;
+use crate::egress::forward::twilio::Style;
+use crate::gateway::control::Controller;
+use crate::gateway::forwarding::{ApiKey, Destination, Route, SpeakerMaker, speakers};
 use crate::gateway::tls;
 use crate::ingress::Adapter;
 use crate::ingress::audio_fork::{self, AudioForkAdapter};
 use crate::ingress::audiohook::{AudioHookAdapter, AudioHookHandshake, InvalidHandshake};
 use crate::ingress::audiosocket::{self, AudioSocketAdapter};
+use crate::ingress::authentication::Secret;
 use crate::ingress::chan_websocket::{self, ChanWebSocketAdapter};
 use crate::ingress::twilio::{self, TwilioAdapter};
 use crate::ingress::vonage::{self, VonageAdapter};
@@ -31,6 +36,7 @@ pub struct Entrance {
     pub(super) door: Arc<Door>,
     pub(super) guard: Arc<Guard>,
     pub(super) route: Option<Route>,
+    pub(super) control: Option<Controller>,
 }
 
 impl Entrance {
@@ -46,10 +52,17 @@ impl Entrance {
             }
             None => None,
         };
+        let control = match &door.control {
+            Some(control) => {
+                Some(controller(control).with_context(|| format!("doors.{name}.control"))?)
+            }
+            None => None,
+        };
         Ok(Self {
             guard: Arc::new(guard),
             door: Arc::new(door),
             route,
+            control,
         })
     }
 
@@ -122,30 +135,72 @@ fn fresh_call_id() -> CallId {
     CallId::new(&id.to_string()).unwrap_or_else(|_| CallId::unnamed())
 }
 
+fn controller(control: &Control) -> anyhow::Result<Controller> {
+    let tls = tls::client(control.authorities.as_deref())?;
+    Controller::new(control.settings.clone(), &tls)
+}
+
 fn route(door: &Door, forward: &Forward) -> anyhow::Result<Route> {
     let config = tls::client(forward.authorities.as_deref())?;
-    let headers = match &forward.authentication {
-        Some(authentication) => vec![header(authentication)?],
-        None => Vec::new(),
-    };
-    let destination = Destination::new(&forward.url, headers, || config)?;
+    let mut headers = Vec::new();
+    let mut api_key = None;
+    match &forward.authentication {
+        Some(Authentication::AudiohookSignature { api_keys, secrets }) => {
+            let key = api_keys.first().context("auth.api_keys: one is needed")?;
+            let secret = secrets.first().map(|secret| {
+                Secret::from_base64(secret.expose())
+                    .with_context(|| format!("auth.secrets: {}", secret.reference()))
+            });
+            api_key = Some(ApiKey::new(key.expose(), secret.transpose()?)?);
+        }
+        Some(authentication) => headers.push(header(authentication)?),
+        None => {}
+    }
+    let mut destination = Destination::new(&forward.url, headers, || config)?;
+    anyhow::ensure!(
+        destination.is_tcp() == (forward.protocol == Protocol::Audiosocket),
+        "url: {} is spoken over {}",
+        forward.protocol,
+        if destination.is_tcp() {
+            "a WebSocket; expected ws:// or wss://"
+        } else {
+            "TCP; expected audiosocket://HOST:PORT"
+        }
+    );
+    if let Some(key) = api_key {
+        destination = destination.with_api_key(key);
+    }
     Ok(Route {
         destination: Arc::new(destination),
         buffer: forward.buffer,
-        speaker: speaker(forward.protocol, door.outbound),
+        speaker: speaker(forward.protocol, door),
     })
 }
 
-/// Makes what speaks a protocol to a recorder.
-fn speaker(protocol: Protocol, outbound: Leg) -> SpeakerMaker {
-    let twilio = move |style| -> SpeakerMaker {
-        Arc::new(move |facts: StreamFacts| Box::new(TwilioSpeaker::new(style, facts, outbound)))
+/// Makes what speaks a protocol to a recorder, with the legs as the door has them.
+fn speaker(protocol: Protocol, door: &Door) -> SpeakerMaker {
+    let layout = match door.mix {
+        audio_fork::Mix::Mixed => Layout::Mixed,
+        audio_fork::Mix::Mono | audio_fork::Mix::Stereo => Layout::Apart(door.read),
     };
+    // What comes in as one party's audio alone goes out as that, whatever the protocol.
     match protocol {
-        Protocol::Twilio | Protocol::Signalwire => twilio(Style::Twilio),
-        Protocol::Telnyx => twilio(Style::Telnyx),
-        Protocol::Plivo => twilio(Style::Plivo),
-        _ => twilio(Style::Twilio),
+        Protocol::Twilio | Protocol::Signalwire => speakers::twilio(Style::Twilio, door.outbound),
+        Protocol::Telnyx => speakers::twilio(Style::Telnyx, door.outbound),
+        Protocol::Plivo => speakers::twilio(Style::Plivo, door.outbound),
+        Protocol::Audiohook => speakers::audiohook(None),
+        Protocol::Vonage => speakers::vonage(Leg::Mixed),
+        Protocol::Audiosocket => {
+            let codec = match door.codec {
+                audiosocket::Codec::Linear(_) => Codec::Linear,
+                audiosocket::Codec::Companded(law) => Codec::Companded(law),
+            };
+            speakers::audiosocket(codec, Leg::Mixed)
+        }
+        Protocol::ChanWebsocket => speakers::chan_websocket(Form::Plain, Leg::Mixed),
+        Protocol::AudioFork => speakers::audio_fork(Dialect::AudioFork, layout),
+        Protocol::AudioStream => speakers::audio_fork(Dialect::AudioStream, layout),
+        Protocol::Jambonz => speakers::audio_fork(Dialect::Jambonz, layout),
     }
 }
 

@@ -153,7 +153,12 @@ async fn enter(
     (method, uri, headers): Head,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let Entrance { door, guard, route } = &entrance;
+    let Entrance {
+        door,
+        guard,
+        route,
+        control,
+    } = &entrance;
     let peer = connection.peer();
     if !door.admits(peer.ip()) {
         tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
@@ -183,6 +188,7 @@ async fn enter(
         peer,
         adapter,
         route: route.clone(),
+        control: control.clone(),
         idle: shared.settings.limits.idle.unwrap_or(door.idle),
     };
     let tasks = shared.tasks.clone();

@@ -68,6 +68,11 @@ impl Media {
         Some(Self { encoding, channels })
     }
 
+    /// How samples are written.
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// The offer as it was, for `opened`.
     pub(super) fn describe(&self) -> Value {
         let format = match self.encoding {
