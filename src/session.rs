@@ -225,7 +225,7 @@ impl Session {
     /// Nothing has arrived for a while: what was heard so far is sent to the recogniser, so that it is
     /// examined when the stream goes on.
     pub fn handle_stall(&mut self) {
-        self.listen(|state, heard| state.listener.flush(heard));
+        self.listen(LegState::stall);
     }
 
     /// The call is over: what is held leaves as its windows are answered.

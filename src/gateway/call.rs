@@ -19,7 +19,7 @@ use super::control::{Controller, RecorderControl};
 use super::forwarding::{Forwarding, Route};
 use super::pacing::Pacer;
 use super::taping::{TapeFactory, Taping};
-use crate::audio::{MediaTime, SampleRate};
+use crate::audio::{MediaTime, SampleIndex, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
 use crate::egress::{CallFacts, EngineWork};
@@ -35,6 +35,8 @@ use crate::telemetry::{Event, FailureCause};
 const OUTSTANDING_WINDOWS: usize = 64;
 /// A jump of the timeline that ends the call: it is told at once and not waited for.
 const LONGEST_GAP: MediaTime = MediaTime::from_millis(10 * 60 * 1_000);
+/// After so long without audio what was heard is sent to the recogniser.
+const STALL: Duration = Duration::from_millis(500);
 /// How long the recorder may take to complete a recording before the call is over without it.
 const RECORDER_GRACE: Duration = Duration::from_secs(30);
 
@@ -230,6 +232,8 @@ impl Driver {
         let mut waiting: Option<(Instant, RawFrame)> = None;
         let mut draining: Option<Instant> = None;
         let mut abnormal_end = None;
+        let mut stalls = Instant::now() + STALL;
+        let mut stalled = false;
         loop {
             let due = waiting.as_ref().map(|(due, _)| *due);
             let end = draining;
@@ -249,8 +253,18 @@ impl Driver {
                     }
                     self.carry_outputs()
                 }
+                () = sleep_until(stalls), if due.is_none() && end.is_none() && !stalled => {
+                    // Platforms that send nothing in silence: what was said before it is examined meanwhile.
+                    stalled = true;
+                    self.session.handle_stall();
+                    self.carry_outputs()
+                }
                 input = inputs.recv(), if due.is_none() && end.is_none() => match input {
                     Some(Input::Audio(frame)) => {
+                        // Platforms that send seconds at once are silent for as long.
+                        let length = self.rate.time_of(SampleIndex(frame.samples.expose().len() as u64));
+                        stalls = Instant::now() + STALL + Duration::from_micros(length.micros());
+                        stalled = false;
                         waiting = Some((self.when_due(&frame), frame));
                         Progress::GoesOn
                     }
@@ -286,7 +300,7 @@ impl Driver {
         let length = frame.samples.expose().len() as u64;
         let end = self
             .rate
-            .time_of(crate::audio::SampleIndex(frame.at.0.saturating_add(length)));
+            .time_of(SampleIndex(frame.at.0.saturating_add(length)));
         if end > self.session.head() + LONGEST_GAP {
             return now;
         }

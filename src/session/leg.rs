@@ -104,9 +104,19 @@ impl LegState {
             self.keys.listen(samples);
         });
         if over {
-            self.listener.finish(heard);
+            self.listener.flush(heard);
             self.keys.finish();
         }
+    }
+
+    /// Hears everything that has arrived, because nothing more does; the leg may go on. Packets that are
+    /// still on their way come too late then.
+    pub(super) fn stall(&mut self, heard: &mut Vec<Heard>) {
+        self.timeline.listen(true, |samples| {
+            self.listener.push(samples, heard);
+            self.keys.listen(samples);
+        });
+        self.listener.flush(heard);
     }
 
     pub(super) fn view<'a>(&'a self, plan: &'a [Redaction]) -> LegView<'a> {

@@ -28,6 +28,7 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
             12 => Just(Arrival::InOrder),
             1 => Just(Arrival::Lost),
             1 => Just(Arrival::Twice),
+            1 => Just(Arrival::BeforeStall),
             1 => (1_usize..12).prop_map(Arrival::LaterBy),
         ],
         1..40,
@@ -171,11 +172,16 @@ fn a_stall_has_what_was_heard_examined() {
     });
     assert!(std::iter::from_fn(|| session.poll_output()).count() == 0);
     session.handle_stall();
-    let asked = std::iter::from_fn(|| session.poll_output());
-    assert!(
-        asked
-            .into_iter()
-            .any(|output| matches!(output, Output::Transcribe(_)))
+    let asked: Vec<Span> = std::iter::from_fn(|| session.poll_output())
+        .filter_map(|output| match output {
+            Output::Transcribe(window) => Some(window.span),
+            _ => None,
+        })
+        .collect();
+    // To the last sample, also of what is waited for when packets are out of order.
+    assert_eq!(
+        asked,
+        [Span::new(MediaTime::ZERO, MediaTime::from_millis(1_000))]
     );
 }
 

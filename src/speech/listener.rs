@@ -5,7 +5,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::activity::{ActivityDetector, FRAME};
 use super::cutter::{CutterSettings, Decision, WindowCutter};
 use super::resample::SpeechResampler;
-use crate::audio::{MediaTime, SampleRate, Span};
+use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::Sensitive;
 
 /// What a leg's audio amounts to.
@@ -34,6 +34,11 @@ pub(crate) struct LegListener {
     oldest: u64,
     /// Frames measured.
     measured: u64,
+    /// Samples of the leg taken in.
+    taken: u64,
+    /// The frame that began when the leg last began or went on after a stall, and at which sample.
+    resumed: (u64, u64),
+    rate: SampleRate,
 }
 
 impl LegListener {
@@ -49,29 +54,34 @@ impl LegListener {
             speech: Zeroizing::new(Vec::with_capacity(capacity)),
             oldest: 0,
             measured: 0,
+            taken: 0,
+            resumed: (0, 0),
+            rate,
         }
     }
 
     /// Takes the next samples, at most a second at a time.
     pub(crate) fn push(&mut self, samples: &[i16], heard: &mut Vec<Heard>) {
+        self.taken += samples.len() as u64;
         self.resampler.push(samples, &mut self.speech);
         self.measure(heard);
     }
 
-    /// Cuts what is open, because nothing arrives; the leg may go on.
+    /// Hears all that was taken to its last sample and cuts there, because nothing arrives; the leg may go
+    /// on, with a frame of its own.
     pub(crate) fn flush(&mut self, heard: &mut Vec<Heard>) {
-        if let Some(decision) = self.cutter.flush() {
-            self.tell(decision, heard);
+        if self.taken == self.resumed.1 {
+            return;
         }
-    }
-
-    /// The leg is over.
-    pub(crate) fn finish(&mut self, heard: &mut Vec<Heard>) {
         self.resampler.finish(&mut self.speech);
         let whole = self.speech.len().div_ceil(FRAME) * FRAME;
         self.speech.resize(whole, 0.0);
         self.measure(heard);
-        self.flush(heard);
+        if let Some(decision) = self.cutter.flush() {
+            self.tell(decision, heard);
+        }
+        self.resampler = SpeechResampler::new(self.rate);
+        self.resumed = (self.measured, self.taken);
     }
 
     fn measure(&mut self, heard: &mut Vec<Heard>) {
@@ -92,7 +102,7 @@ impl LegListener {
     fn tell(&self, decision: Decision, heard: &mut Vec<Heard>) {
         match decision {
             Decision::Silence { from, to } => {
-                let span = Span::new(time_of(from), time_of(to));
+                let span = self.span_of(from, to);
                 match heard.last_mut() {
                     Some(Heard::Silence(last)) if last.end == span.start => last.end = span.end,
                     _ => heard.push(Heard::Silence(span)),
@@ -107,8 +117,8 @@ impl LegListener {
                 let index = |frame: u64| frame.saturating_sub(self.oldest) as usize * FRAME;
                 let samples = self.speech.get(index(listen_from)..index(listen_to));
                 heard.push(Heard::Utterance {
-                    decides: Span::new(time_of(from), time_of(to)),
-                    listened: Span::new(time_of(listen_from), time_of(listen_to)),
+                    decides: self.span_of(from, to),
+                    listened: self.span_of(listen_from, listen_to),
                     samples: Sensitive::new(samples.unwrap_or_default().to_vec()),
                 });
             }
@@ -129,8 +139,26 @@ impl LegListener {
         self.speech.truncate(kept);
         self.oldest = needed;
     }
+
+    fn span_of(&self, from: u64, to: u64) -> Span {
+        Span::new(self.time_of(from), self.time_of(to))
+    }
+
+    /// When a frame begins. The frame that a stall found open was filled up, so that those before it began
+    /// up to a frame later than this says; nobody asks for them but to hear them again. What was not taken
+    /// in is no part of any frame.
+    fn time_of(&self, frame: u64) -> MediaTime {
+        let (first, sample) = self.resumed;
+        let start = self.rate.time_of(SampleIndex(sample));
+        let time = if frame >= first {
+            start + length_of(frame - first)
+        } else {
+            start - length_of(first - frame)
+        };
+        time.min(self.rate.time_of(SampleIndex(self.taken)))
+    }
 }
 
-fn time_of(frame: u64) -> MediaTime {
-    MediaTime::from_micros(frame * FRAME as u64 * 1_000_000 / u64::from(SampleRate::SPEECH_HERTZ))
+fn length_of(frames: u64) -> MediaTime {
+    MediaTime::from_micros(frames * FRAME as u64 * 1_000_000 / u64::from(SampleRate::SPEECH_HERTZ))
 }

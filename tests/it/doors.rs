@@ -1,5 +1,6 @@
 //! A call through every door: what each platform sends is hidden the same, and recorded to the sample.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,6 +12,7 @@ use hushgate::config::Door;
 use hushgate::config::doors::{Forward, Protocol};
 use hushgate::egress::Report;
 use hushgate::gateway::serve::Entrance;
+use hushgate::speech::Transcript;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -428,6 +430,40 @@ async fn paced_audiosocket_that_is_cut_in_a_frame_ends_badly() {
         .recording("abababab-abab-abab-abab-abababababab")
         .await;
     assert!(report.abnormal_end.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_what_was_said_before_a_silence_is_examined_in_it() {
+    let door = Door {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        ..Door::new(Protocol::Audiosocket)
+    };
+    // An engine that needs a second: after the silence, which is longer than the hold, it would be too late.
+    let gateway = Gateway::start_with(
+        Arc::new(|_| Answer::After(Duration::from_secs(1), Ok(Transcript::default()))),
+        |settings| settings.doors = vec![Entrance::new(door).unwrap()],
+    )
+    .await;
+    let played = linear(&sound(11, 600));
+    let mut stream = TcpStream::connect(gateway.own[0].1).await.unwrap();
+    let mut head = vec![1, 0, 16];
+    head.extend([0xEF; 16]);
+    stream.write_all(&head).await.unwrap();
+    for _ in 0..2 {
+        for samples in played.chunks(160) {
+            let mut frame = vec![0x10, 0x01, 0x40];
+            frame.extend(Encoding::LinearLittle.encode(samples));
+            stream.write_all(&frame).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(2_700)).await;
+    }
+    stream.shutdown().await.unwrap();
+    let (report, channels) = gateway
+        .recording("efefefef-efef-efef-efef-efefefefefef")
+        .await;
+    assert!(report.late.is_empty(), "{:?}", report.late);
+    assert!(channels[0][..played.len()] == played[..]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,6 +48,8 @@ pub(super) enum Arrival {
     Twice,
     /// This many frames later than its turn.
     LaterBy(usize),
+    /// In order, and then nothing for a while.
+    BeforeStall,
 }
 
 /// What came of it.
@@ -113,23 +115,26 @@ fn input(call: &Call) -> Vec<Vec<i16>> {
         .collect()
 }
 
-/// Frames in order of arrival: channel, place, whether lost.
-fn schedule(call: &Call, frame: usize, length: usize) -> Vec<(usize, usize)> {
-    let mut arrivals: Vec<(usize, usize, usize)> = Vec::new();
+/// Frames in order of arrival: channel, place, whether nothing comes after it for a while.
+fn schedule(call: &Call, frame: usize, length: usize) -> Vec<(usize, usize, bool)> {
+    let mut arrivals: Vec<(usize, usize, usize, bool)> = Vec::new();
     for (turn, at) in (0..length).step_by(frame).enumerate() {
         for channel in 0..call.channels {
             match call.arrivals[(turn * call.channels + channel) % call.arrivals.len()] {
-                Arrival::InOrder => arrivals.push((turn, channel, at)),
+                Arrival::InOrder => arrivals.push((turn, channel, at, false)),
                 Arrival::Lost => {}
-                Arrival::Twice => arrivals.extend([(turn, channel, at), (turn + 1, channel, at)]),
-                Arrival::LaterBy(turns) => arrivals.push((turn + turns, channel, at)),
+                Arrival::Twice => {
+                    arrivals.extend([turn, turn + 1].map(|turn| (turn, channel, at, false)));
+                }
+                Arrival::LaterBy(turns) => arrivals.push((turn + turns, channel, at, false)),
+                Arrival::BeforeStall => arrivals.push((turn, channel, at, true)),
             }
         }
     }
     arrivals.sort_by_key(|&(turn, ..)| turn);
     arrivals
         .into_iter()
-        .map(|(_, channel, at)| (channel, at))
+        .map(|(_, channel, at, stalls)| (channel, at, stalls))
         .collect()
 }
 
@@ -145,7 +150,7 @@ pub(super) fn play_in_frames(call: &Call, frame: usize) -> Played {
     let disturbed = call
         .arrivals
         .iter()
-        .any(|arrival| !matches!(arrival, Arrival::InOrder));
+        .any(|arrival| !matches!(arrival, Arrival::InOrder | Arrival::BeforeStall));
     let mut played = Played {
         released: vec![Vec::new(); call.channels],
         events: Vec::new(),
@@ -195,7 +200,7 @@ pub(super) fn play_in_frames(call: &Call, frame: usize) -> Played {
                 session.handle_transcript(window.id, Err(FailureCause::RecogniserError));
             }
         }
-        if let Some(&(channel, at)) = frames.get(step) {
+        if let Some(&(channel, at, stalls)) = frames.get(step) {
             let to = (at + frame).min(length);
             session.handle_audio(RawFrame {
                 leg: legs[channel],
@@ -203,6 +208,9 @@ pub(super) fn play_in_frames(call: &Call, frame: usize) -> Played {
                 samples: Sensitive::new(played.input[channel][at..to].to_vec()),
             });
             now = now.max(session.head());
+            if stalls {
+                session.handle_stall();
+            }
         } else if step == frames.len() {
             session.handle_end();
         } else {
