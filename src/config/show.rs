@@ -149,7 +149,7 @@ fn door_lines(door: &Door) -> Vec<String> {
     match &door.forward {
         Some(forward) => {
             lines.push(format!("[doors.{}.forward]", door.name));
-            lines.push(format!("url = {}", quoted(&forward.url)));
+            lines.push(format!("url = {}", quoted(&masked(&forward.url))));
             lines.push(format!("protocol = {}", quoted(forward.protocol.name())));
             lines.push("# Seconds of audio that are kept while the recorder is away.".into());
             lines.push(format!("buffer_seconds = {:?}", forward.buffer.seconds()));
@@ -226,7 +226,7 @@ fn door_json(door: &Door) -> serde_json::Value {
         "networks": door.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "auth": authentication_json(door.authentication.as_ref()),
         "forward": door.forward.as_ref().map(|forward| json!({
-            "url": forward.url,
+            "url": masked(&forward.url),
             "protocol": forward.protocol.name(),
             "buffer_seconds": forward.buffer.seconds(),
             "authorities": forward.authorities.as_ref().map(|file| file.to_string_lossy()),
@@ -234,6 +234,22 @@ fn door_json(door: &Door) -> serde_json::Value {
         })),
         "control": door.control.as_ref().map(|control| json!(control.written())),
     })
+}
+
+/// An address without what may be a secret in it: the user's part and the query.
+fn masked(url: &str) -> String {
+    let (base, query) = match url.split_once('?') {
+        Some((base, _)) => (base, "?..."),
+        None => (url, ""),
+    };
+    let Some((scheme, rest)) = base.split_once("://") else {
+        return format!("{base}{query}");
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match host.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://...@{host}{path}{query}"),
+        None => format!("{base}{query}"),
+    }
 }
 
 fn quoted(text: &str) -> String {

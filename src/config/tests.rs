@@ -141,3 +141,34 @@ fn a_policy_file_is_read_beside_the_configuration() {
     assert_eq!(config.policy_file, Some(policy));
     assert_ne!(config.policy.version(), Policy::default().version());
 }
+
+#[test]
+fn an_address_is_shown_without_what_may_be_a_secret() {
+    let shown = |url: &str| {
+        let text = format!("[doors.twilio.forward]\nurl = \"{url}\"\n");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hushgate.toml");
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(Some(&file), Default::default()).unwrap();
+        let toml = config.to_toml();
+        let json = config.to_json().to_string();
+        assert!(
+            !toml.contains("sesame") && !json.contains("sesame"),
+            "{toml}"
+        );
+        let line = toml.lines().find(|line| line.starts_with("url = "));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(
+        shown("wss://recorder.example/in?token=sesame"),
+        "url = \"wss://recorder.example/in?...\""
+    );
+    assert_eq!(
+        shown("wss://me:sesame@recorder.example/in"),
+        "url = \"wss://...@recorder.example/in\""
+    );
+    assert_eq!(
+        shown("ws://127.0.0.1:9/in"),
+        "url = \"ws://127.0.0.1:9/in\""
+    );
+}

@@ -317,6 +317,13 @@ impl Adapter for AudioSocketAdapter {
         }
     }
 
+    fn encoding(&self) -> Encoding {
+        match &self.state {
+            State::Streaming { audio, .. } => audio.format().0,
+            State::AwaitId | State::AwaitAudio { .. } | State::Over => Encoding::LinearLittle,
+        }
+    }
+
     /// Within a frame the connection was lost.
     fn ends_by_closing(&self) -> bool {
         self.frames.is_at_border()

@@ -211,6 +211,11 @@ impl Adapter for ChanWebSocketAdapter {
         self.live.as_ref().map(|(call, _)| call.as_str())
     }
 
+    fn encoding(&self) -> Encoding {
+        let live = self.live.as_ref();
+        live.map_or(Encoding::LinearLittle, |(_, audio)| audio.format().0)
+    }
+
     fn ends_by_closing(&self) -> bool {
         true
     }

@@ -9,6 +9,7 @@ use hushgate::config::control::Control;
 use hushgate::egress::control::asterisk::{Asterisk, Mode};
 use hushgate::egress::control::freeswitch::{self, Freeswitch};
 use hushgate::egress::control::{Platform, Protection, Settings, Template, Timing, twilio};
+use hushgate::egress::report::RecorderOutcome;
 use hushgate::gateway::control::{Controller, RecorderControl};
 use hushgate::telemetry::Event;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -439,6 +440,69 @@ async fn templates_are_read_from_the_configuration_and_202_is_asked_about() {
         ["not resumed"]
     );
     assert_eq!(fake.asked().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_a_call_pauses_its_recorder_elsewhere_while_a_card_is_read_out() {
+    let held = Answer("200 OK", "", r#"{"state":"paused"}"#);
+    let live = Answer("200 OK", "", r#"{"state":"live"}"#);
+    let (fake, port) = Fake::start(vec![held, live]).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "sesame-open\n").unwrap();
+    let file = folder.path().join("hushgate.toml");
+    let text = format!(
+        "[doors.twilio.control]\nkind = \"http\"\nsecret = \"file:token\"\nquiet_seconds = 0.5\n\
+         [doors.twilio.control.pause]\nurl = \"http://127.0.0.1:{port}/{{call_id}}/pause\"\n\
+         pointer = \"/state\"\nequals = \"paused\"\n\
+         [doors.twilio.control.resume]\nurl = \"http://127.0.0.1:{port}/{{call_id}}/resume\"\n\
+         pointer = \"/state\"\nequals = \"live\"\n"
+    );
+    std::fs::write(&file, text).unwrap();
+    let config = hushgate::config::Config::load(Some(&file), Default::default()).unwrap();
+    // A card in what is said first, and nothing more.
+    let card = says_a_card();
+    let script: Script = Arc::new(move |window| {
+        if window.span.start < MediaTime::from_millis(1_000) {
+            card(window)
+        } else {
+            hears_nothing()(window)
+        }
+    });
+    let gateway = Gateway::start_with(script, |settings| {
+        let doors = config.doors.into_iter();
+        settings.doors = doors
+            .map(|door| hushgate::gateway::serve::Entrance::new(door).unwrap())
+            .collect();
+    })
+    .await;
+    playback("CA9", sound(5, 12_000), sound(6, 12_000))
+        .play(&gateway.url(), |_| {})
+        .await
+        .unwrap();
+    let (report, _) = gateway.recording("CA9").await;
+    assert!(report.spans.iter().any(|span| span.kind == "pan"));
+    let steps: Vec<_> = report
+        .recorder_control
+        .iter()
+        .map(|step| step.step)
+        .collect();
+    assert_eq!(
+        steps,
+        [RecorderOutcome::Paused, RecorderOutcome::Resumed],
+        "{:?}",
+        report.recorder_control
+    );
+    assert_eq!(report.recorder_control[0].verified, Some(true));
+    assert_eq!(
+        fake.lines(),
+        ["POST /CA9/pause HTTP/1.1", "POST /CA9/resume HTTP/1.1"]
+    );
+    // Paused no later than the card was known, and let go of long before the call was over.
+    let (paused, resumed) = (report.recorder_control[0].at, report.recorder_control[1].at);
+    assert!(
+        paused < resumed && resumed < 11.0,
+        "{paused} s, {resumed} s"
+    );
 }
 
 /// An event socket that answers `uuid_record` commands by a script, and writes down what it hears.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use futures_util::{SinkExt, StreamExt};
 use hushgate::audio::MediaTime;
 use hushgate::audio::encoding::Encoding;
@@ -19,6 +18,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
+use crate::platforms::parts;
 use crate::support::*;
 
 /// How long each call is.
@@ -117,48 +117,20 @@ fn binary(bytes: &[u8], size: usize) -> Vec<Message> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_door_of_twilios_dialects() {
-    for (name, protocol) in [
-        ("signalwire", Protocol::Signalwire),
-        ("telnyx", Protocol::Telnyx),
-        ("plivo", Protocol::Plivo),
-    ] {
+    let (agent, customer) = (sound(1, MILLIS), sound(2, MILLIS));
+    for part in parts(&agent, &customer) {
+        let protocol = part.protocol;
+        if !matches!(
+            protocol,
+            Protocol::Signalwire | Protocol::Telnyx | Protocol::Plivo
+        ) {
+            continue;
+        }
         let gateway = gateway(Door::new(protocol)).await;
-        let (agent, customer) = (sound(1, MILLIS), sound(2, MILLIS));
-        let mut messages = vec![
-            match protocol {
-                Protocol::Telnyx => json!({"event": "start", "stream_id": "s", "start": {
-                    "call_session_id": name, "call_control_id": "v2:x",
-                    "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}}}),
-                Protocol::Plivo => json!({"event": "start", "sequenceNumber": 0, "start": {
-                    "callId": name, "streamId": "s", "mediaFormat": {"encoding": "audio/x-mulaw"}}}),
-                _ => json!({"event": "start", "streamSid": "s", "start": {"callSid": name,
-                    "streamSid": "s", "mediaFormat": {"encoding": "audio/x-mulaw"}}}),
-            }
-            .to_string(),
-        ];
-        let base = if protocol == Protocol::Plivo {
-            1_711_002_345_678
-        } else {
-            0
-        };
-        for (place, (agent, customer)) in agent.chunks(160).zip(customer.chunks(160)).enumerate() {
-            for (track, bytes) in [("inbound", customer), ("outbound", agent)] {
-                messages.push(
-                    json!({"event": "media", "media": {"track": track, "chunk": (place + 1).to_string(),
-                        "timestamp": (base + place * 20).to_string(),
-                        "payload": base64::engine::general_purpose::STANDARD.encode(bytes)}})
-                    .to_string(),
-                );
-            }
-        }
-        if protocol != Protocol::Plivo {
-            messages.push(stop());
-        }
-        let url = format!("ws://{}/{name}", gateway.address);
-        let messages = messages.into_iter().map(Message::text).collect();
-        send_all(&url, None, messages).await;
-        let (report, channels) = gateway.recording(name).await;
-        assert_eq!(report.abnormal_end, None, "{name}");
+        let url = format!("ws://{}/{protocol}", gateway.address);
+        send_all(&url, None, part.messages().flatten().collect()).await;
+        let (report, channels) = gateway.recording(part.call).await;
+        assert_eq!(report.abnormal_end, None, "{protocol}");
         let played = [
             (Leg::Agent, linear(&agent)),
             (Leg::Customer, linear(&customer)),

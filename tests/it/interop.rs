@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hushgate::audio::MediaTime;
 use hushgate::audio::encoding::Encoding;
 use hushgate::config::Door;
@@ -18,6 +16,7 @@ use hushgate::gateway::serve::Entrance;
 use hushgate::ingress::authentication::{Secret, twilio_signature};
 use serde_json::{Value, json};
 
+use crate::platforms::parts;
 use crate::support::*;
 
 /// A script of `tests/interop`, with the installed packages.
@@ -134,113 +133,6 @@ async fn a_door_takes_what_twilios_library_signed() {
         let played: Value = serde_json::from_str(&output(play).await).unwrap();
         assert_eq!(played["status"], status, "{address}");
     }
-}
-
-/// A protocol's messages for a call of one sound on each leg, and which recording comes of it.
-struct Part {
-    protocol: Protocol,
-    subprotocol: &'static str,
-    headers: Vec<String>,
-    messages: Vec<Value>,
-    call: &'static str,
-}
-
-fn text(message: &Value) -> Value {
-    json!({"text": message.to_string()})
-}
-
-fn audio(bytes: &[u8], size: usize) -> impl Iterator<Item = Value> {
-    bytes
-        .chunks(size)
-        .map(|chunk| json!({"base64": STANDARD.encode(chunk)}))
-}
-
-fn parts(agent: &[u8], customer: &[u8]) -> Vec<Part> {
-    let stereo: Vec<i16> = linear(customer)
-        .into_iter()
-        .zip(linear(agent))
-        .flat_map(|(customer, agent)| [customer, agent])
-        .collect();
-    let stereo = Encoding::LinearLittle.encode(&stereo);
-    let mono = Encoding::LinearLittle.encode(&linear(customer));
-
-    let mut twilio = vec![
-        text(&json!({"event": "connected", "protocol": "Call", "version": "1.0.0"})),
-        json!({"text": start("twilio-1")}),
-    ];
-    for (place, (agent, customer)) in agent.chunks(160).zip(customer.chunks(160)).enumerate() {
-        for (leg, bytes) in [
-            (hushgate::call::Leg::Agent, agent),
-            (hushgate::call::Leg::Customer, customer),
-        ] {
-            twilio.push(json!({"text": media(leg, place as u64 * 20, bytes)}));
-        }
-    }
-    twilio.push(json!({"text": stop()}));
-
-    let id = "3b9e0405-1111-4000-8000-0123456789ab";
-    let say = |kind: &str, seq: u64, parameters: Value| {
-        text(
-            &json!({"version": "2", "type": kind, "id": id, "seq": seq, "serverseq": seq - 1,
-            "position": "PT0S", "parameters": parameters}),
-        )
-    };
-    let both: Vec<u8> = customer
-        .iter()
-        .zip(agent)
-        .flat_map(|(&c, &a)| [c, a])
-        .collect();
-    let media = json!([{"type": "audio", "format": "PCMU", "channels": ["external", "internal"], "rate": 8000}]);
-    let mut audiohook = vec![
-        say(
-            "open",
-            1,
-            json!({"organizationId": id, "conversationId": id, "media": media,
-            "participant": {"id": id, "ani": "", "aniName": "", "dnis": ""}}),
-        ),
-        json!({"await": true}),
-    ];
-    audiohook.extend(audio(&both, 3_200));
-    audiohook.push(say("close", 2, json!({"reason": "end"})));
-    audiohook.push(json!({"await": true}));
-
-    let mut channel = vec![text(
-        &json!({"event": "MEDIA_START", "connection_id": "conn1",
-        "channel": "WebSocket/conn1/0x7f", "channel_id": "ast-1", "format": "slin",
-        "optimal_frame_size": 320, "ptime": 20}),
-    )];
-    channel.extend(audio(&mono, 320));
-    let mut fork = vec![text(&json!({"callSid": "fork-1"}))];
-    fork.extend(audio(&stereo, 640));
-    let mut jambonz = vec![text(
-        &json!({"sampleRate": 8000, "mixType": "stereo", "callSid": "jambonz-1"}),
-    )];
-    jambonz.extend(audio(&stereo, 640));
-    let mut vonage = vec![text(&json!({"event": "websocket:connected",
-        "content-type": "audio/l16;rate=8000", "uuid": "vonage-1"}))];
-    vonage.extend(audio(&mono, 320));
-
-    let part = |protocol, subprotocol, messages, call| Part {
-        protocol,
-        subprotocol,
-        headers: Vec::new(),
-        messages,
-        call,
-    };
-    vec![
-        part(Protocol::Twilio, "", twilio, "twilio-1"),
-        Part {
-            headers: vec![
-                format!("Audiohook-Organization-Id={id}"),
-                format!("Audiohook-Session-Id={id}"),
-            ],
-            ..part(Protocol::Audiohook, "", audiohook, id)
-        },
-        part(Protocol::ChanWebsocket, "media", channel, "ast-1"),
-        part(Protocol::AudioFork, "audio.drachtio.org", fork, "fork-1"),
-        part(Protocol::Jambonz, "audio.jambonz.org", jambonz, "jambonz-1"),
-        part(Protocol::Vonage, "", vonage, "vonage-1"),
-    ]
 }
 
 /// The only recording in a folder that `known` does not name, once its report is there.

@@ -21,5 +21,7 @@ mod hostile;
 mod interop;
 mod isolation;
 mod lifecycle;
+mod pairs;
+mod platforms;
 mod program;
 mod support;

@@ -2,14 +2,17 @@
 //!
 //! Packets of 20 ms for each track in turn; a block's remainder waits for the next. Timestamps are
 //! milliseconds from the stream's start, exact as packets have whole milliseconds. `sequenceNumber` counts all
-//! messages but `connected`, `chunk` the media messages of each track.
+//! messages but `connected`, `chunk` the media messages of each track. Samples are written as the platform does:
+//! G.711 at 8 kHz, whatever the call came as, and linear above.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::{CannotSpeak, Outgoing, Speaker, StreamFacts};
-use crate::audio::SampleIndex;
+use crate::audio::encoding::Encoding;
+use crate::audio::g711::Law;
+use crate::audio::{SampleIndex, SampleRate};
 use crate::call::Leg;
 use crate::session::CleanAudio;
 
@@ -33,6 +36,7 @@ pub struct TwilioSpeaker {
     style: Style,
     facts: StreamFacts,
     outbound: Leg,
+    encoding: Result<Encoding, CannotSpeak>,
     stream: String,
     sequence: u64,
     chunks: u64,
@@ -47,6 +51,7 @@ impl TwilioSpeaker {
         Self {
             style,
             outbound,
+            encoding: encoding(style, &facts),
             stream: stream_id(&facts),
             sequence: 0,
             chunks: 0,
@@ -105,6 +110,9 @@ impl TwilioSpeaker {
 
     /// Sends whole packets of what waits; at the end the rest too.
     fn send(&mut self, last: bool, messages: &mut Vec<Outgoing>) {
+        let Ok(encoding) = self.encoding else {
+            return;
+        };
         let packet = self.packet();
         loop {
             let waiting = self.waiting.first().map_or(0, Vec::len);
@@ -121,7 +129,7 @@ impl TwilioSpeaker {
             self.chunks += 1;
             for channel in 0..self.waiting.len() {
                 let samples: Vec<i16> = self.waiting[channel].drain(..length).collect();
-                let payload = STANDARD.encode(self.facts.encoding.encode(&samples));
+                let payload = STANDARD.encode(encoding.encode(&samples));
                 let track = self.track(self.facts.legs[channel]);
                 let body = json!({
                     "track": track,
@@ -135,9 +143,9 @@ impl TwilioSpeaker {
         }
     }
 
-    fn start(&mut self) -> Outgoing {
+    fn start(&mut self, encoding: Encoding) -> Outgoing {
         let parameters = self.facts.told();
-        let encoding = self.encoding();
+        let encoding = self.name_of(encoding);
         let hertz = self.facts.rate.hertz();
         let (call, stream, tracks) = (
             self.facts.call.to_string(),
@@ -168,10 +176,9 @@ impl TwilioSpeaker {
         self.message("start", body)
     }
 
-    fn encoding(&self) -> &'static str {
-        use crate::audio::encoding::Encoding::{Companded, LinearBig, LinearLittle};
-        use crate::audio::g711::Law;
-        match (self.style, self.facts.encoding) {
+    fn name_of(&self, encoding: Encoding) -> &'static str {
+        use Encoding::{Companded, LinearBig, LinearLittle};
+        match (self.style, encoding) {
             (Style::Telnyx, Companded(Law::Mu)) => "PCMU",
             (Style::Telnyx, Companded(Law::A)) => "PCMA",
             (Style::Telnyx, LinearLittle | LinearBig) => "L16",
@@ -183,8 +190,50 @@ impl TwilioSpeaker {
     }
 }
 
+/// How the platform writes the samples of such a call: Twilio knows mu-law alone; Telnyx A-law too, and linear
+/// samples in network byte order; Plivo has linear samples at 8 kHz as well.
+fn encoding(style: Style, facts: &StreamFacts) -> Result<Encoding, CannotSpeak> {
+    let (linear, protocol, expected, rates) = match style {
+        Style::Twilio => (
+            Encoding::LinearLittle,
+            "Twilio's protocol",
+            "8000, 16000 or 24000 Hz",
+            &[16_000, 24_000][..],
+        ),
+        Style::Telnyx => (
+            Encoding::LinearBig,
+            "Telnyx",
+            "8000, 16000, 24000 or 48000 Hz",
+            &[16_000, 24_000, 48_000][..],
+        ),
+        Style::Plivo => (
+            Encoding::LinearLittle,
+            "Plivo",
+            "8000 or 16000 Hz",
+            &[16_000][..],
+        ),
+    };
+    let hertz = facts.rate.hertz();
+    if facts.rate == SampleRate::TELEPHONE {
+        return Ok(match (style, facts.encoding) {
+            (Style::Telnyx, Encoding::Companded(law)) => Encoding::Companded(law),
+            (Style::Plivo, Encoding::LinearLittle | Encoding::LinearBig) => linear,
+            _ => Encoding::Companded(Law::Mu),
+        });
+    }
+    if rates.contains(&hertz) {
+        return Ok(linear);
+    }
+    Err(CannotSpeak::Rate {
+        protocol,
+        hertz,
+        expected,
+    })
+}
+
 impl Speaker for TwilioSpeaker {
     fn begin(&mut self, messages: &mut Vec<Outgoing>) -> Result<(), CannotSpeak> {
+        let encoding = self.encoding.clone()?;
         let connected = match self.style {
             Style::Twilio => Some(json!({
                 "event": "connected", "protocol": "Call", "version": "1.0.0",
@@ -193,7 +242,7 @@ impl Speaker for TwilioSpeaker {
             Style::Plivo => None,
         };
         messages.extend(connected.map(|message| Outgoing::Text(message.to_string())));
-        let start = self.start();
+        let start = self.start(encoding);
         messages.push(start);
         Ok(())
     }

@@ -40,6 +40,7 @@ fn a_call_in_json_is_heard_in_order() {
     script.end();
     script.check(&[STARTED, "key mixed", "mixed 0+320", "mixed 320+320"]);
     assert_eq!(script.adapter.stream(), Some("1795307430-15"));
+    assert_eq!(script.adapter.encoding(), Encoding::LinearLittle);
     assert!(script.adapter.ends_by_closing());
     let tally = script.adapter.tally();
     assert_eq!((tally.accepted, tally.ignored, tally.malformed), (4, 2, 0));

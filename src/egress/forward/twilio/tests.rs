@@ -3,9 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::audio::encoding::Encoding;
-use crate::audio::g711::Law;
-use crate::audio::{MediaTime, SampleRate};
+use crate::audio::MediaTime;
 use crate::call::CallId;
 use crate::ingress::twilio::{Dialect, TwilioAdapter};
 use crate::ingress::{Adapter, Arrival, Incoming};
@@ -115,6 +113,66 @@ fn heard(dialect: Dialect, messages: &[Outgoing]) -> [Vec<i16>; 2] {
         }
     }
     legs
+}
+
+/// What a call's first messages and samples look like when it came in so.
+#[track_caller]
+fn check_encoding(
+    style: Style,
+    came: Encoding,
+    hertz: u32,
+    expected: Result<(&str, Encoding), &str>,
+) {
+    let rate = SampleRate::new(hertz).unwrap();
+    let mut speaker = TwilioSpeaker::new(style, facts(came, rate), Leg::Agent);
+    let mut messages = Vec::new();
+    let begun = speaker.begin(&mut messages);
+    let (name, encoding) = match (begun, expected) {
+        (Ok(()), Ok(expected)) => expected,
+        (Err(problem), Err(expected)) => return assert_eq!(problem.to_string(), expected),
+        (begun, expected) => panic!("{begun:?} is not {expected:?}"),
+    };
+    let samples: Vec<i16> = (0..hertz as i16 / 50).collect();
+    speaker.audio(
+        &block(rate, 0, samples.clone(), samples.clone()),
+        &mut messages,
+    );
+    let start: Value = texts(&messages)
+        .into_iter()
+        .map(|text| serde_json::from_str(text).unwrap())
+        .find(|message: &Value| message["event"] == "start")
+        .unwrap();
+    let format = if style == Style::Telnyx {
+        "media_format"
+    } else {
+        "mediaFormat"
+    };
+    assert_eq!(start["start"][format]["encoding"], name);
+    let media: Value = serde_json::from_str(texts(&messages)[texts(&messages).len() - 1]).unwrap();
+    let payload = STANDARD
+        .decode(media["media"]["payload"].as_str().unwrap())
+        .unwrap();
+    assert_eq!(payload, encoding.encode(&samples));
+}
+
+#[test]
+fn samples_are_written_as_the_platform_does() {
+    let (mu, a) = (Encoding::Companded(Law::Mu), Encoding::Companded(Law::A));
+    let (little, big) = (Encoding::LinearLittle, Encoding::LinearBig);
+    check_encoding(Style::Twilio, little, 8_000, Ok(("audio/x-mulaw", mu)));
+    check_encoding(Style::Twilio, a, 8_000, Ok(("audio/x-mulaw", mu)));
+    check_encoding(Style::Twilio, big, 24_000, Ok(("audio/x-L16", little)));
+    check_encoding(Style::Telnyx, a, 8_000, Ok(("PCMA", a)));
+    check_encoding(Style::Telnyx, little, 8_000, Ok(("PCMU", mu)));
+    check_encoding(Style::Telnyx, little, 16_000, Ok(("L16", big)));
+    check_encoding(Style::Plivo, big, 8_000, Ok(("audio/x-l16", little)));
+    check_encoding(Style::Plivo, a, 8_000, Ok(("audio/x-mulaw", mu)));
+    check_encoding(
+        Style::Twilio,
+        little,
+        44_100,
+        Err("Twilio's protocol carries 8000, 16000 or 24000 Hz; this call has 44100 Hz"),
+    );
 }
 
 proptest! {
