@@ -27,6 +27,7 @@ pub mod gateway;
 pub mod ingress;
 pub mod model;
 pub mod policy;
+pub mod rtp;
 pub mod session;
 pub mod speech;
 pub mod telemetry;

@@ -19,8 +19,9 @@ const LONGEST_FILE: usize = 600;
 
 const VOCABULARY: &[&str] = &["call", "audio", "telemetry"];
 const CORE: &[&str] = &["speech", "detect", "policy", "session"];
-/// What the adapters may all use: models are files that are made and checked before an engine loads them.
-const GROUND: &[&str] = &["model"];
+/// What the adapters may all use: models are files that are made and checked before an engine loads them, and
+/// RTP is what calls come in and recorders are sent.
+const GROUND: &[&str] = &["model", "rtp"];
 const ADAPTERS: &[&str] = &["ingress", "engine", "egress", "store"];
 /// Above everything but the command line.
 const SHELL: &[&str] = &["gateway", "api", "config"];
