@@ -28,5 +28,6 @@ pub mod ingress;
 pub mod model;
 pub mod policy;
 pub mod session;
+pub mod sip;
 pub mod speech;
 pub mod telemetry;
