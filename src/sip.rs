@@ -16,11 +16,17 @@
 //!
 //! Does not know what sockets there are, who may record, what RTP looks like, or what becomes of the audio.
 
+mod body;
 pub mod description;
+mod dialog;
+pub mod digest;
 pub mod framing;
 pub mod message;
 pub mod metadata;
 pub mod multipart;
+mod schedule;
+pub mod server;
+pub mod transaction;
 
 use std::fmt;
 use std::net::SocketAddr;

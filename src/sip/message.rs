@@ -18,6 +18,7 @@ mod read;
 mod value;
 
 use std::fmt;
+use std::net::SocketAddr;
 
 pub use headers::Headers;
 pub use value::{CSeq, ContentType, NameAddr, Parameters, Refresher, SessionExpires, Uri, Via};
@@ -234,6 +235,36 @@ impl Request {
         Ok(essentials)
     }
 
+    /// Writes into the top Via where the request came from (RFC 3261, 18.2.1; RFC 3581).
+    pub fn stamp(&mut self, source: SocketAddr) {
+        let Some(vias) = self.headers.list("Via") else {
+            return;
+        };
+        let mut vias: Vec<String> = vias.into_iter().map(str::to_owned).collect();
+        let Some((top, via)) = vias.first_mut().and_then(|top| {
+            let via = Via::parse(top)?;
+            Some((top, via))
+        }) else {
+            return;
+        };
+        if via.parameters.get("rport") == Some("") {
+            let port = source.port();
+            *top = with_port(top, port);
+        }
+        if via.host.parse() != Ok(source.ip()) || via.parameters.has("rport") {
+            top.push_str(&format!(";received={}", source.ip()));
+        }
+        self.headers.remove("Via");
+        // Via stays first, where it belongs.
+        let rest = std::mem::take(&mut self.headers);
+        for via in &vias {
+            self.headers.push("Via", via);
+        }
+        for (name, value) in rest.iter() {
+            self.headers.push(name, value);
+        }
+    }
+
     /// The bytes on the wire.
     pub fn write(&self) -> Vec<u8> {
         let line = format!("{} {} SIP/2.0", self.method.name(), self.uri);
@@ -298,6 +329,23 @@ impl Response {
         self.body = body;
         self
     }
+}
+
+/// A Via whose `rport` has the port as its value.
+fn with_port(via: &str, port: u16) -> String {
+    let items = value::split(via, ';').unwrap_or_default();
+    let filled: Vec<String> = items
+        .into_iter()
+        .map(|item| {
+            let name = item.split('=').next().unwrap_or_default().trim();
+            if name.eq_ignore_ascii_case("rport") {
+                format!("rport={port}")
+            } else {
+                item.to_owned()
+            }
+        })
+        .collect();
+    filled.join(";")
 }
 
 fn write(line: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {

@@ -79,7 +79,7 @@ impl Crypto {
     }
 
     /// Whether a key has the length that the suites want.
-    pub(super) fn is_key(key: &Sensitive<Vec<u8>>) -> bool {
+    pub(crate) fn is_key(key: &Sensitive<Vec<u8>>) -> bool {
         key.expose().len() == KEY_AND_SALT
     }
 }

@@ -73,6 +73,11 @@ impl Parameters {
         Self(parameters)
     }
 
+    /// Reads `name=value` items with commas between them, as in challenges and credentials.
+    pub(crate) fn listed(text: &str) -> Option<Self> {
+        Some(Self::of(split(text, ',')?))
+    }
+
     /// The value of a parameter, `""` if it has none.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0
