@@ -29,5 +29,6 @@ pub mod model;
 pub mod policy;
 pub mod rtp;
 pub mod session;
+pub mod sip;
 pub mod speech;
 pub mod telemetry;
