@@ -56,10 +56,33 @@ pub struct Config {
     pub recordings: PathBuf,
     /// Connections `serve` keeps open at once, calls or not.
     pub max_connections: usize,
-    /// Calls `serve` takes at once.
+    /// Calls `serve` listens to at once.
     pub max_calls: usize,
+    /// What becomes of further calls.
+    pub overload: Overload,
     /// Where calls come in; at least one.
     pub doors: Vec<Door>,
+}
+
+/// What becomes of a call when as many are under way as can be listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overload {
+    /// It is refused; what the platform does then is the platform's.
+    #[default]
+    Refuse,
+    /// It is recorded with everything audible filled, and told as failed.
+    BlankAll,
+}
+
+impl Overload {
+    /// Its name in configuration files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Overload::Refuse => "refuse",
+            Overload::BlankAll => "blank_all",
+        }
+    }
 }
 
 /// The files of the server's identity, in PEM.
@@ -186,6 +209,7 @@ impl Config {
             .or_file("server.max_calls", server.max_calls)
             .or_default(workers.saturating_mul(CALLS_PER_WORKER))
             .checked(|count| out_of(*count, 1, 10_000))?;
+        let overload = server.overload.unwrap_or_default();
         let max_connections = pick
             .value("", None)
             .or_file("server.max_connections", server.max_connections)
@@ -240,6 +264,7 @@ impl Config {
             recordings,
             max_connections,
             max_calls,
+            overload,
             doors,
         })
     }

@@ -7,6 +7,7 @@ mod read;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -48,11 +49,13 @@ pub enum Protocol {
     AudioStream,
     /// jambonz' `listen`.
     Jambonz,
+    /// A recording session of a session border controller: SIP and RTP.
+    Siprec,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Protocol; 11] = [
+    pub const ALL: [Protocol; 12] = [
         Protocol::Twilio,
         Protocol::Signalwire,
         Protocol::Telnyx,
@@ -64,6 +67,7 @@ impl Protocol {
         Protocol::AudioFork,
         Protocol::AudioStream,
         Protocol::Jambonz,
+        Protocol::Siprec,
     ];
 
     /// Its name in configuration files.
@@ -80,6 +84,7 @@ impl Protocol {
             Protocol::AudioFork => "audio_fork",
             Protocol::AudioStream => "audio_stream",
             Protocol::Jambonz => "jambonz",
+            Protocol::Siprec => "siprec",
         }
     }
 
@@ -96,6 +101,7 @@ impl Protocol {
             Protocol::AudioFork | Protocol::AudioStream | Protocol::Jambonz => {
                 &["path", "rate", "mix", "read"]
             }
+            Protocol::Siprec => &["listen", "rtp_ports", "advertise", "first", "strict_source"],
         }
     }
 
@@ -108,6 +114,7 @@ impl Protocol {
                 | Protocol::AudioFork
                 | Protocol::AudioStream
                 | Protocol::Jambonz
+                | Protocol::Siprec
         )
     }
 }
@@ -238,10 +245,18 @@ pub struct Door {
     pub name: String,
     /// What is spoken there.
     pub protocol: Protocol,
-    /// The URL path that is served; for AudioSocket, which has none, the door's name.
+    /// The URL path that is served; the door's name where there is none.
     pub path: String,
-    /// Where AudioSocket is listened for.
+    /// Where a door listens that has a socket of its own.
     pub listen: SocketAddr,
+    /// The ports that SIPREC's audio comes to.
+    pub rtp_ports: RangeInclusive<u16>,
+    /// The address that SIP peers are told; `None` is the one they have reached.
+    pub advertise: Option<IpAddr>,
+    /// Who is heard on the first stream of a recording session, where its metadata do not say.
+    pub first: Leg,
+    /// Whether audio must come from an address that the session description or the signalling names.
+    pub strict_source: bool,
     /// Who is heard on the outbound track, where there are tracks; the other party is on the inbound one.
     pub outbound: Leg,
     /// Who is heard where there is one channel.
@@ -290,7 +305,18 @@ impl Door {
             name: protocol.name().to_owned(),
             protocol,
             path: format!("/{protocol}"),
-            listen: SocketAddr::from(([127, 0, 0, 1], 9_092)),
+            listen: SocketAddr::from((
+                [127, 0, 0, 1],
+                if protocol == Protocol::Siprec {
+                    5_060
+                } else {
+                    9_092
+                },
+            )),
+            rtp_ports: 40_000..=40_999,
+            advertise: None,
+            first: Leg::Customer,
+            strict_source: true,
             outbound: Leg::Agent,
             leg: Leg::Mixed,
             codec: Codec::Linear(None),
@@ -334,6 +360,12 @@ impl Door {
                     return None;
                 }
                 "rate" => i64::from(self.rate.hertz()).into(),
+                "rtp_ports" => {
+                    format!("{}-{}", self.rtp_ports.start(), self.rtp_ports.end()).into()
+                }
+                "advertise" => self.advertise?.to_string().into(),
+                "first" => self.first.name().into(),
+                "strict_source" => self.strict_source.into(),
                 "call_header" => self.call_header.clone()?.into(),
                 _ => return None,
             })
@@ -351,7 +383,7 @@ impl Door {
 
     /// Whether it has a socket of its own rather than a path of the server's.
     pub fn has_own_socket(&self) -> bool {
-        self.protocol == Protocol::Audiosocket
+        matches!(self.protocol, Protocol::Audiosocket | Protocol::Siprec)
     }
 
     /// Whether a peer's address may come in.

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::ConfigError;
 use super::doors::DoorSection;
+use super::{ConfigError, Overload};
 use crate::policy::Profile;
 
 /// A file's values. What is absent is the default.
@@ -29,6 +29,7 @@ pub(super) struct Server {
     pub(super) recordings: Option<Spanned<PathBuf>>,
     pub(super) max_connections: Option<Spanned<usize>>,
     pub(super) max_calls: Option<Spanned<usize>>,
+    pub(super) overload: Option<Overload>,
     pub(super) tls: Option<Tls>,
 }
 

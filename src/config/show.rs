@@ -32,10 +32,12 @@ impl Config {
         ));
         line(format_args!("# Connections open at once, calls or not."));
         line(format_args!("max_connections = {}", self.max_connections));
-        line(format_args!(
-            "# Calls at once; further ones are refused with HTTP 503."
-        ));
+        line(format_args!("# Calls at once that are listened to."));
         line(format_args!("max_calls = {}", self.max_calls));
+        line(format_args!(
+            "# What becomes of further ones: refuse, or blank_all (recorded, everything audible filled)."
+        ));
+        line(format_args!("overload = {}", quoted(self.overload.name())));
         match &self.tls {
             None => line(format_args!(
                 "# [server.tls] with certificate, key and client_authorities (PEM files) makes it wss."
@@ -95,6 +97,7 @@ impl Config {
                 "recordings": self.recordings.to_string_lossy(),
                 "max_connections": self.max_connections,
                 "max_calls": self.max_calls,
+                "overload": self.overload.name(),
                 "tls": self.tls.as_ref().map(|tls| json!({
                     "certificate": tls.certificate.to_string_lossy(),
                     "key": tls.key.to_string_lossy(),

@@ -75,8 +75,13 @@ impl Transcriber for Pool {
 pub(super) enum Input {
     /// Audio with its place.
     Audio(RawFrame),
-    /// A key was pressed on this leg, about where its audio has arrived.
-    Key(Leg),
+    /// A key was pressed.
+    Key {
+        /// On which leg.
+        leg: Leg,
+        /// When; about where the leg's audio has arrived, if that is not known.
+        at: Option<MediaTime>,
+    },
     /// The call is over; with a reason if it did not end by itself.
     End(Option<String>),
 }
@@ -268,8 +273,8 @@ impl Driver {
                         waiting = Some((self.when_due(&frame), frame));
                         Progress::GoesOn
                     }
-                    Some(Input::Key(leg)) => {
-                        self.session.handle_key(leg, None);
+                    Some(Input::Key { leg, at }) => {
+                        self.session.handle_key(leg, at);
                         Progress::GoesOn
                     }
                     end => {

@@ -8,6 +8,9 @@ mod connection;
 mod entrance;
 mod guard;
 mod http;
+mod live;
+mod rtp;
+mod siprec;
 mod wire;
 
 use std::collections::HashSet;
@@ -31,10 +34,12 @@ use super::call::Transcriber;
 use super::taping::{Folder, TapeFactory};
 use super::tls::Tls;
 use crate::audio::MediaTime;
-use crate::config::Config;
+use crate::config::doors::Protocol;
+use crate::config::{Config, Overload};
 
 use crate::policy::Policy;
 pub use entrance::Entrance;
+use siprec::SiprecDoor;
 
 /// How long the server waits for others.
 #[derive(Debug, Clone)]
@@ -76,8 +81,10 @@ pub struct Settings {
     pub doors: Vec<Entrance>,
     /// Connections open at once.
     pub max_connections: usize,
-    /// Calls at once.
+    /// Calls at once that are listened to.
     pub max_calls: usize,
+    /// What becomes of further ones.
+    pub overload: Overload,
     /// Where calls are recorded.
     pub tapes: Arc<dyn TapeFactory>,
     /// How long the server waits for others.
@@ -99,6 +106,7 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             max_connections: config.max_connections,
             max_calls: config.max_calls,
+            overload: config.overload,
             tapes: folder(config.recordings.clone()),
             limits: Limits::default(),
         })
@@ -116,6 +124,8 @@ struct Shared {
     engine: watch::Receiver<Option<Arc<dyn Transcriber>>>,
     places: Arc<Semaphore>,
     calls: Arc<Semaphore>,
+    /// For calls that are not listened to.
+    unheard: Arc<Semaphore>,
     live_streams: Mutex<HashSet<Box<str>>>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -130,6 +140,7 @@ pub struct Server {
     listener: TcpListener,
     /// Doors with sockets of their own.
     own: Vec<(Entrance, TcpListener)>,
+    siprec: Vec<SiprecDoor>,
     shared: Arc<Shared>,
 }
 
@@ -155,6 +166,7 @@ impl Server {
             engine,
             places: Arc::new(Semaphore::new(settings.max_connections)),
             calls: Arc::new(Semaphore::new(settings.max_calls)),
+            unheard: Arc::new(Semaphore::new(settings.max_connections)),
             live_streams: Mutex::default(),
             tasks: TaskTracker::new(),
             shutdown,
@@ -164,6 +176,7 @@ impl Server {
         let server = Self {
             listener,
             own: Vec::new(),
+            siprec: Vec::new(),
             shared: Arc::new(shared),
         };
         (server, EngineSlot(slot))
@@ -172,7 +185,11 @@ impl Server {
     /// Opens the sockets of doors that have their own. Fails when one is taken.
     pub async fn open_doors(&mut self) -> anyhow::Result<()> {
         for entrance in &self.shared.settings.doors {
-            if entrance.door.has_own_socket() {
+            if entrance.door.protocol == Protocol::Siprec {
+                let is_secure = self.shared.settings.tls.is_some();
+                self.siprec
+                    .push(SiprecDoor::open(entrance.clone(), is_secure).await?);
+            } else if entrance.door.has_own_socket() {
                 let listen = entrance.door.listen;
                 let listener = TcpListener::bind(listen).await.with_context(|| {
                     format!(
@@ -188,11 +205,11 @@ impl Server {
 
     /// The doors with sockets of their own that are open, by name, and where they listen.
     pub fn own_addresses(&self) -> Vec<(String, SocketAddr)> {
-        self.own
-            .iter()
-            .filter_map(|(entrance, listener)| {
-                Some((entrance.door.name.clone(), listener.local_addr().ok()?))
-            })
+        let own = self.own.iter().filter_map(|(entrance, listener)| {
+            Some((entrance.door.name.clone(), listener.local_addr().ok()?))
+        });
+        let siprec = self.siprec.iter();
+        own.chain(siprec.map(|door| (door.name().to_owned(), door.address())))
             .collect()
     }
 
@@ -206,6 +223,7 @@ impl Server {
         let Self {
             listener,
             own,
+            siprec,
             shared,
         } = self;
         if let Some(tls) = shared.settings.tls.clone() {
@@ -225,6 +243,11 @@ impl Server {
                 })
                 .await;
             });
+        }
+        for door in siprec {
+            let shared = Arc::clone(&shared);
+            let tasks = shared.tasks.clone();
+            tasks.spawn(door.run(shared));
         }
         let router = http::router(Arc::clone(&shared));
         accept(&listener, &shared, |stream, peer, place| {

@@ -99,6 +99,7 @@ async fn gateway(recordings: &Path) {
             .to_vec(),
         max_connections: 10_000,
         max_calls: 5_000,
+        overload: hushgate::config::Overload::Refuse,
         tapes: folder(recordings.to_owned()),
         limits: Limits::default(),
     };

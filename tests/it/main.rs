@@ -24,4 +24,6 @@ mod lifecycle;
 mod pairs;
 mod platforms;
 mod program;
+mod session_client;
+mod siprec;
 mod support;

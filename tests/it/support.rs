@@ -11,8 +11,8 @@ use futures_util::{SinkExt, StreamExt};
 use hushgate::audio::g711::Law;
 use hushgate::audio::{MediaTime, Span};
 use hushgate::call::{CallId, Leg};
-use hushgate::config::Door;
 use hushgate::config::doors::Protocol;
+use hushgate::config::{Door, Overload};
 use hushgate::egress::Report;
 use hushgate::engine::Outcome;
 use hushgate::engine::pool::Job;
@@ -120,6 +120,7 @@ pub(crate) fn settings(recordings: &Path) -> Settings {
         doors: vec![Entrance::new(Door::new(Protocol::Twilio)).unwrap()],
         max_connections: 2_000,
         max_calls: 16,
+        overload: Overload::Refuse,
         tapes: folder(recordings.to_owned()),
         limits: Limits {
             request_header: Duration::from_secs(2),

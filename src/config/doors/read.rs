@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,10 @@ pub(in crate::config) struct DoorSection {
     mix: Option<Spanned<MixName>>,
     read: Option<Spanned<Leg>>,
     call_header: Option<Spanned<String>>,
+    rtp_ports: Option<Spanned<String>>,
+    advertise: Option<Spanned<IpAddr>>,
+    first: Option<Spanned<Leg>>,
+    strict_source: Option<Spanned<bool>>,
     idle_seconds: Option<Spanned<u64>>,
     networks: Vec<Spanned<String>>,
     auth: Option<Spanned<AuthenticationSection>>,
@@ -190,6 +195,14 @@ impl Reader<'_> {
         };
         door.outbound = party("outbound", section.outbound, door.outbound)?;
         door.read = party("read", section.read, door.read)?;
+        door.first = party("first", section.first, door.first)?;
+        if let Some(ports) = section.rtp_ports {
+            door.rtp_ports = self.ports(&ports)?;
+        }
+        door.advertise = section.advertise.map(Spanned::into_inner);
+        if let Some(strict) = section.strict_source {
+            door.strict_source = strict.into_inner();
+        }
         if let Some(leg) = section.leg {
             door.leg = leg.into_inner();
         }
@@ -252,6 +265,13 @@ impl Reader<'_> {
                 "call_header",
                 section.call_header.as_ref().map(Spanned::span),
             ),
+            ("rtp_ports", section.rtp_ports.as_ref().map(Spanned::span)),
+            ("advertise", section.advertise.as_ref().map(Spanned::span)),
+            ("first", section.first.as_ref().map(Spanned::span)),
+            (
+                "strict_source",
+                section.strict_source.as_ref().map(Spanned::span),
+            ),
         ];
         for (field, span) in written {
             if let Some(span) = span
@@ -267,6 +287,19 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// `40000-40999`: two ports for each stream, audio on the even one.
+    fn ports(&self, text: &Spanned<String>) -> Result<RangeInclusive<u16>, ConfigError> {
+        let range = text.get_ref().split_once('-').and_then(|(first, last)| {
+            let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+            let first: u16 = first;
+            (first >= 1_024 && first.is_multiple_of(2) && last > first).then_some(first..=last)
+        });
+        range.ok_or_else(|| {
+            let problem = "expected a range such as \"40000-40999\", whose first port is even and 1024 or more";
+            self.error(&text.span(), "rtp_ports", problem)
+        })
+    }
+
     fn forward(
         &self,
         protocol: Protocol,
@@ -280,6 +313,15 @@ impl Reader<'_> {
         let section = section.into_inner();
         let url = section.url.get_ref();
         let protocol = section.protocol.unwrap_or(protocol);
+        if protocol == Protocol::Siprec {
+            let others = Protocol::ALL.into_iter().filter(|p| *p != Protocol::Siprec);
+            let names: Vec<&str> = others.map(Protocol::name).collect();
+            let problem = format!(
+                "no recorder is spoken to in siprec; expected one of {}",
+                names.join(", ")
+            );
+            return Err(reader.error(&reader.span, "protocol", &problem));
+        }
         let (schemes, problem): (&[&str], _) = if protocol == Protocol::Audiosocket {
             (
                 &["audiosocket://", "tcp://"],
@@ -353,8 +395,9 @@ impl Reader<'_> {
             Protocol::Audiohook => "audiohook_signature",
             Protocol::Vonage | Protocol::AudioStream => "bearer",
             Protocol::ChanWebsocket | Protocol::AudioFork | Protocol::Jambonz => "basic",
-            Protocol::Audiosocket => {
-                let problem = "AudioSocket carries no proof; say with networks who may come in";
+            Protocol::Audiosocket | Protocol::Siprec => {
+                let problem =
+                    "this protocol carries no proof here; say with networks who may come in";
                 return Err(self.error(&span, "auth", problem));
             }
         });

@@ -7,23 +7,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
-use tracing::Instrument;
 
+use super::Shared;
+use super::live::{CannotBegin, Live, NewCall};
 use super::wire::{Received, Wire};
-use super::{Shared, StreamClaim};
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
-use crate::gateway::call::{Call, CallError, Input, Transcriber};
+use crate::gateway::call::{Input, Transcriber};
 use crate::gateway::control::Controller;
 use crate::gateway::forwarding::Route;
 use crate::ingress::{Adapter, Arrival, Incoming, ProtocolError};
-
-/// Audio messages between socket and call: 1.3 s of two tracks. When it is full the socket is not read.
-const QUEUE: usize = 128;
 
 /// After so long without a message the adapter is asked for what it held back.
 const QUIET: Duration = Duration::from_millis(250);
@@ -65,14 +60,11 @@ impl End {
             normal: false,
         }
     }
-}
 
-/// The call that a connection carries.
-struct Live {
-    inputs: mpsc::Sender<Input>,
-    task: JoinHandle<Result<(), CallError>>,
-    span: tracing::Span,
-    _stream: StreamClaim,
+    /// Why the call did not end by itself, if so.
+    fn reason(&self) -> Option<String> {
+        (!self.normal).then(|| self.why.to_owned())
+    }
 }
 
 /// A connection that a door let in.
@@ -128,7 +120,7 @@ pub(super) async fn run(
 
     let span = live.as_ref().map_or_else(
         || tracing::info_span!("connection", %peer),
-        |live| live.span.clone(),
+        |live| live.span().clone(),
     );
     let tally = adapter.tally();
     span.in_scope(|| {
@@ -158,7 +150,7 @@ pub(super) async fn run(
             close(wire, &end, &shared).await;
         }
         Some(live) if end.normal => {
-            let call = hang_up(live, &end).instrument(span);
+            let call = live.hang_up(end.reason());
             let mut call = std::pin::pin!(call);
             // The peer that stopped the call closes; if it does not, the recording's completion or the
             // limit does.
@@ -174,26 +166,8 @@ pub(super) async fn run(
         }
         Some(live) => {
             close(wire, &end, &shared).await;
-            hang_up(live, &end).instrument(span).await;
+            live.hang_up(end.reason()).await;
         }
-    }
-}
-
-/// Ends the call and waits until its recording is complete.
-async fn hang_up(live: Live, end: &End) {
-    let Live {
-        inputs,
-        task,
-        _stream,
-        ..
-    } = live;
-    let reason = (!end.normal).then(|| end.why.to_owned());
-    // A call that is over already does not listen.
-    let _ = inputs.send(Input::End(reason)).await;
-    drop(inputs);
-    match task.await {
-        Ok(Ok(()) | Err(CallError::Recording(_))) => {}
-        Err(_) => tracing::error!("the call's task failed; the recording ends there"),
     }
 }
 
@@ -308,15 +282,14 @@ impl Reader {
         let input = match arrival {
             Arrival::Started { call, legs, rate } => return self.start(call, legs, rate).err(),
             Arrival::Stopped => return Some(End::normal("the call was stopped")),
-            Arrival::KeyPressed { leg } => Input::Key(leg),
+            Arrival::KeyPressed { leg } => Input::Key { leg, at: None },
             Arrival::Reply(text) => return self.reply(text).await,
             Arrival::Audio(frame) => Input::Audio(frame),
         };
         let live = self.live.as_ref()?;
         tokio::select! {
             biased;
-            sent = live.inputs.send(input) => sent
-                .is_err()
+            taken = live.take(input) => (!taken)
                 .then(|| End::abnormal(code::INTERNAL, "the call cannot go on")),
             () = self.shared.shutdown.cancelled() => {
                 Some(End::abnormal(code::GOING_AWAY, "the gateway is shutting down"))
@@ -380,21 +353,11 @@ impl Reader {
     }
 
     fn start(&mut self, id: CallId, legs: &'static [Leg], rate: SampleRate) -> Result<(), End> {
-        let settings = &self.shared.settings;
-        let stream = self
-            .shared
-            .claim_stream(self.adapter.stream())
-            .ok_or(End::abnormal(code::POLICY, "the stream is live already"))?;
-        let permit = Arc::clone(&self.shared.calls)
-            .try_acquire_owned()
-            .map_err(|_| End::abnormal(code::TRY_AGAIN, "max_calls are active"))?;
-        let span = tracing::info_span!("call", id = %id);
-        span.in_scope(|| tracing::info!("a call began"));
-        let (inputs, queue) = mpsc::channel(QUEUE);
+        let stream = self.adapter.stream().unwrap_or_default();
         let forward = self.route.clone().map(|route| {
             let facts = StreamFacts {
                 call: id.clone(),
-                stream: self.adapter.stream().unwrap_or_default().to_owned(),
+                stream: stream.to_owned(),
                 legs,
                 rate,
                 encoding: self.adapter.encoding(),
@@ -404,27 +367,25 @@ impl Reader {
             };
             (route, facts)
         });
-        let call = Call {
+        let new = NewCall {
             id,
             legs,
             rate,
-            hold: settings.hold,
-            policy: Arc::clone(&settings.policy),
+            stream,
             engine: Arc::clone(&self.engine),
-            tapes: Arc::clone(&settings.tapes),
             forward,
             control: self.control.clone(),
-            permit,
-            inputs: queue,
         };
-        // A task of its own, so that its panic ends this call and no other.
-        let task = self.shared.tasks.spawn(call.run().instrument(span.clone()));
-        self.live = Some(Live {
-            inputs,
-            task,
-            span,
-            _stream: stream,
-        });
+        let live = self
+            .shared
+            .begin_call(new)
+            .map_err(|refused| match refused {
+                CannotBegin::StreamIsLive => {
+                    End::abnormal(code::POLICY, "the stream is live already")
+                }
+                CannotBegin::Full => End::abnormal(code::TRY_AGAIN, "max_calls are active"),
+            })?;
+        self.live = Some(live);
         Ok(())
     }
 }
@@ -432,7 +393,7 @@ impl Reader {
 /// Waits until the call's task no longer listens; for ever if there is no call.
 async fn call_over(live: &Option<Live>) {
     match live {
-        Some(live) => live.inputs.closed().await,
+        Some(live) => live.over().await,
         None => std::future::pending().await,
     }
 }

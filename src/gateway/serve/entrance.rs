@@ -68,10 +68,7 @@ impl Entrance {
 
     /// What speaks the door's protocol on a new connection, which a request with these headers opened; or
     /// what is wrong with the request.
-    pub(super) fn adapter(
-        &self,
-        headers: &HeaderMap,
-    ) -> Result<Box<dyn Adapter>, InvalidHandshake> {
+    pub(super) fn adapter(&self, headers: &HeaderMap) -> Result<Box<dyn Adapter>, CannotEnter> {
         let door = &*self.door;
         let twilio =
             |dialect| -> Box<dyn Adapter> { Box::new(TwilioAdapter::new(dialect, door.outbound)) };
@@ -113,6 +110,7 @@ impl Entrance {
             Protocol::AudioFork => fork(audio_fork::Dialect::AudioFork),
             Protocol::AudioStream => fork(audio_fork::Dialect::AudioStream),
             Protocol::Jambonz => fork(audio_fork::Dialect::Jambonz),
+            Protocol::Siprec => return Err(CannotEnter::NoConnection),
         })
     }
 
@@ -128,8 +126,19 @@ impl Entrance {
     }
 }
 
+/// Why a request does not become a connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CannotEnter {
+    /// Something is wrong with the request.
+    #[error(transparent)]
+    Handshake(#[from] InvalidHandshake),
+    /// The protocol's calls are no connections.
+    #[error("this door's calls do not come over one connection")]
+    NoConnection,
+}
+
 /// For a call that the platform does not name.
-fn fresh_call_id() -> CallId {
+pub(super) fn fresh_call_id() -> CallId {
     let id = uuid::Uuid::new_v4();
     // A UUID has nothing but hexadecimal digits and hyphens.
     CallId::new(&id.to_string()).unwrap_or_else(|_| CallId::unnamed())
@@ -173,18 +182,18 @@ fn route(door: &Door, forward: &Forward) -> anyhow::Result<Route> {
     Ok(Route {
         destination: Arc::new(destination),
         buffer: forward.buffer,
-        speaker: speaker(forward.protocol, door),
+        speaker: speaker(forward.protocol, door)?,
     })
 }
 
 /// Makes what speaks a protocol to a recorder, with the legs as the door has them.
-fn speaker(protocol: Protocol, door: &Door) -> SpeakerMaker {
+fn speaker(protocol: Protocol, door: &Door) -> anyhow::Result<SpeakerMaker> {
     let layout = match door.mix {
         audio_fork::Mix::Mixed => Layout::Mixed,
         audio_fork::Mix::Mono | audio_fork::Mix::Stereo => Layout::Apart(door.read),
     };
     // What comes in as one party's audio alone goes out as that, whatever the protocol.
-    match protocol {
+    Ok(match protocol {
         Protocol::Twilio | Protocol::Signalwire => speakers::twilio(Style::Twilio, door.outbound),
         Protocol::Telnyx => speakers::twilio(Style::Telnyx, door.outbound),
         Protocol::Plivo => speakers::twilio(Style::Plivo, door.outbound),
@@ -201,7 +210,8 @@ fn speaker(protocol: Protocol, door: &Door) -> SpeakerMaker {
         Protocol::AudioFork => speakers::audio_fork(Dialect::AudioFork, layout),
         Protocol::AudioStream => speakers::audio_fork(Dialect::AudioStream, layout),
         Protocol::Jambonz => speakers::audio_fork(Dialect::Jambonz, layout),
-    }
+        Protocol::Siprec => anyhow::bail!("protocol: no recorder is spoken to in siprec"),
+    })
 }
 
 /// The header that proves us to the recorder.

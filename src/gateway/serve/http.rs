@@ -214,7 +214,7 @@ pub(super) async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, &'sta
     if shared.shutdown.is_cancelled() {
         return Err("shutting down");
     }
-    if shared.calls.available_permits() == 0 {
+    if !shared.has_room() {
         return Err("max_calls are active");
     }
     let mut engine = shared.engine.clone();

@@ -1,0 +1,236 @@
+//! One recording session: its ports, who is on which stream, and its call.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::live::{CannotBegin, NewCall};
+use super::super::rtp::{Described, NewStream, Pair, Ports, RtpCall, reached_at};
+use super::super::{Entrance, Shared};
+use crate::audio::encoding::Encoding;
+use crate::audio::g711::Law;
+use crate::audio::{MediaTime, SampleRate};
+use crate::call::{CallId, Leg};
+use crate::egress::forward::StreamFacts;
+use crate::gateway::call::Transcriber;
+use crate::rtp::PayloadFormat;
+use crate::sip::description::{Codec, LocalMedia, RemoteStream};
+use crate::sip::metadata::RecordingMetadata;
+use crate::sip::server::Invitation;
+
+/// One for each party. More are not recorded.
+const MOST_STREAMS: usize = 2;
+/// Comfort noise at 8 kHz (RFC 3551, 6), which is sent without having been offered.
+const COMFORT_NOISE: u8 = 13;
+
+pub(super) struct Session {
+    id: CallId,
+    /// Whence the signalling comes, which may be where the audio comes from.
+    signalling: IpAddr,
+    metadata: RecordingMetadata,
+    engine: Arc<dyn Transcriber>,
+    /// Until the call begins.
+    pairs: Vec<Pair>,
+    pub(super) call: Option<RtpCall>,
+    /// Why the session was ended by the gateway, if it was.
+    pub(super) ended_by_us: Option<&'static str>,
+}
+
+impl Session {
+    /// Opens ports for an invitation. Fails when there are none.
+    pub(super) fn prepare(
+        invitation: &Invitation,
+        ports: &Ports,
+        engine: Arc<dyn Transcriber>,
+    ) -> std::io::Result<Self> {
+        let count = if invitation.is_delayed {
+            MOST_STREAMS
+        } else {
+            invitation.streams.len().min(MOST_STREAMS)
+        };
+        let pairs = (0..count).map(|_| ports.open()).collect::<Result<_, _>>()?;
+        Ok(Self {
+            id: call_id(invitation.call_id.expose()),
+            signalling: invitation.flow.peer.ip(),
+            metadata: invitation.metadata.clone(),
+            engine,
+            pairs,
+            call: None,
+            ended_by_us: None,
+        })
+    }
+
+    /// What the peer is told of the ports.
+    pub(super) fn local_media(&self, told: IpAddr) -> Vec<LocalMedia> {
+        let media = |pair: &Pair| LocalMedia {
+            address: reached_at(pair.address(), Some(told), told),
+            rtcp_mux: false,
+            key: None,
+        };
+        self.pairs.iter().map(media).collect()
+    }
+
+    /// Begins the call. Fails, with the reason, when it may not.
+    pub(super) fn begin(
+        &mut self,
+        streams: &[RemoteStream],
+        entrance: &Entrance,
+        shared: &Arc<Shared>,
+    ) -> Result<(), &'static str> {
+        let door = &entrance.door;
+        let streams = &streams[..streams.len().min(MOST_STREAMS)];
+        let rate = streams.iter().map(|stream| rate_of(stream.codec)).max();
+        let rate = rate.ok_or("no stream can be recorded")?;
+        let parties = parties(streams, &self.metadata, door.first);
+        let legs: &'static [Leg] = match parties[..] {
+            [_, _] => &[Leg::Agent, Leg::Customer],
+            _ => &[Leg::Mixed],
+        };
+        let mut pairs: Vec<Option<Pair>> = self.pairs.drain(..).map(Some).collect();
+        let new_streams = streams
+            .iter()
+            .zip(&parties)
+            .filter_map(|(stream, leg)| {
+                Some(NewStream {
+                    leg: *leg,
+                    pair: pairs.get_mut(stream.slot)?.take()?,
+                    described: described(stream, door.strict_source, self.signalling),
+                })
+            })
+            .collect();
+        let encoding = match streams.first().map(|stream| stream.codec) {
+            Some(Codec::Pcmu) => Encoding::Companded(Law::Mu),
+            Some(Codec::Pcma) => Encoding::Companded(Law::A),
+            _ => Encoding::LinearLittle,
+        };
+        let forward = entrance.route.clone().map(|route| {
+            let facts = StreamFacts {
+                call: self.id.clone(),
+                stream: String::new(),
+                legs,
+                rate,
+                encoding,
+                parameters: Vec::new(),
+                begins: MediaTime::ZERO,
+                attempt: 0,
+            };
+            (route, facts)
+        });
+        let new = NewCall {
+            id: self.id.clone(),
+            legs,
+            rate,
+            stream: self.id.as_str(),
+            engine: Arc::clone(&self.engine),
+            forward,
+            control: entrance.control.clone(),
+        };
+        let call = RtpCall::begin(shared, new, new_streams).map_err(|cannot| match cannot {
+            CannotBegin::StreamIsLive => "a call with this Call-ID is live already",
+            CannotBegin::Full => "max_calls are active",
+        })?;
+        self.call = Some(call);
+        Ok(())
+    }
+
+    /// Takes a new description of the streams. True if the call has not begun: they are its first.
+    pub(super) async fn describe(&self, streams: &[RemoteStream], entrance: &Entrance) -> bool {
+        let Some(call) = &self.call else {
+            return true;
+        };
+        for stream in streams {
+            let strict = entrance.door.strict_source;
+            let described = described(stream, strict, self.signalling);
+            call.describe(stream.slot, described).await;
+        }
+        false
+    }
+
+    /// A key was pressed, by one party or the other.
+    pub(super) async fn key_pressed(&self) {
+        if let Some(call) = &self.call {
+            call.key_pressed().await;
+        }
+    }
+
+    pub(super) fn is_silent_for(&self, limit: Duration) -> bool {
+        self.call
+            .as_ref()
+            .is_some_and(|call| call.silent_for() > limit)
+    }
+}
+
+/// A file's name from what the peer calls the session, which has characters that are not for files.
+fn call_id(call_id: &str) -> CallId {
+    let name: String = call_id
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(CallId::LONGEST)
+        .collect();
+    CallId::new(&name).unwrap_or_else(|_| super::super::entrance::fresh_call_id())
+}
+
+/// Who is on each stream: by what the metadata say of who called, else by the order.
+///
+/// Who called is taken for the customer, as contact centres are called.
+fn parties(streams: &[RemoteStream], metadata: &RecordingMetadata, first: Leg) -> Vec<Leg> {
+    let [one, other] = streams else {
+        return streams.iter().map(|_| Leg::Mixed).collect();
+    };
+    let called = |stream: &RemoteStream| {
+        let label = stream.label.as_deref()?;
+        metadata.speaker(label)?.calling
+    };
+    let first = match (called(one), called(other)) {
+        (Some(true), _) | (_, Some(false)) => Leg::Customer,
+        (Some(false), _) | (_, Some(true)) => Leg::Agent,
+        (None, None) => first,
+    };
+    match first {
+        Leg::Agent => vec![Leg::Agent, Leg::Customer],
+        Leg::Customer | Leg::Mixed => vec![Leg::Customer, Leg::Agent],
+    }
+}
+
+fn described(stream: &RemoteStream, strict: bool, signalling: IpAddr) -> Described {
+    let mut formats: Vec<(u8, PayloadFormat)> = stream
+        .others
+        .iter()
+        .filter_map(|(payload_type, codec)| Some((*payload_type, format(*codec)?)))
+        .collect();
+    if let Some(event) = stream.telephone_event {
+        let clock = stream.codec.clock();
+        formats.push((event, PayloadFormat::TelephoneEvent { clock }));
+    }
+    if !formats.iter().any(|(known, _)| *known == COMFORT_NOISE) {
+        formats.push((COMFORT_NOISE, PayloadFormat::ComfortNoise { clock: 8_000 }));
+    }
+    let named = stream.rtp.map(|rtp| rtp.ip());
+    Described {
+        formats,
+        addresses: strict.then(|| named.into_iter().chain([signalling]).collect()),
+    }
+}
+
+fn format(codec: Codec) -> Option<PayloadFormat> {
+    Some(match codec {
+        Codec::Pcmu => PayloadFormat::Pcmu,
+        Codec::Pcma => PayloadFormat::Pcma,
+        Codec::G722 => PayloadFormat::G722,
+        Codec::Opus => PayloadFormat::Opus,
+        Codec::L16 { rate } => PayloadFormat::L16 {
+            rate: SampleRate::new(rate).ok()?,
+        },
+    })
+}
+
+/// The rate at which a call of this codec is recorded.
+fn rate_of(codec: Codec) -> SampleRate {
+    format(codec).map_or(SampleRate::TELEPHONE, PayloadFormat::natural_rate)
+}
