@@ -16,7 +16,10 @@
 pub mod packet;
 pub mod payload;
 pub mod receiver;
+pub mod report;
+pub mod sender;
 pub mod source;
+pub mod srtp;
 
 mod baseline;
 mod events;
@@ -30,3 +33,6 @@ pub use payload::PayloadFormat;
 pub use placer::Correction;
 pub use receiver::{Counters, Received, Receiver, Settings, Taken};
 pub use reception::ReceptionReport;
+pub use report::Reporter;
+pub use sender::{Sender, SenderSettings};
+pub use source::{SourceGuard, SourcePolicy};

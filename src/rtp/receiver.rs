@@ -16,6 +16,7 @@ use super::payload::PayloadFormat;
 use super::placer::{Correction, Placer};
 use super::reception::ReceptionReport;
 use super::reorder::Held;
+use super::report::{SenderClock, ntp_micros};
 use super::stream::{Around, Stream};
 use crate::audio::{SampleIndex, SampleRate};
 use crate::call::Sensitive;
@@ -26,6 +27,9 @@ const NEIGHBOURS: i16 = 5;
 const NO_RETURN: Duration = Duration::from_secs(1);
 /// A source that was not heard for so long is not heard.
 const QUIET: Duration = Duration::from_millis(200);
+
+/// No two legs' audio is held up so differently, in microseconds.
+const MOST_LEAN: i64 = 500_000;
 
 /// What one port is told at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +132,7 @@ pub struct Receiver {
     heard: Option<Duration>,
     /// The source before, and until when it does not come back.
     previous: Option<(u32, Duration)>,
+    lean: i64,
 }
 
 struct Candidate {
@@ -148,6 +153,7 @@ impl Receiver {
             candidate: None,
             heard: None,
             previous: None,
+            lean: 0,
         }
     }
 
@@ -219,6 +225,19 @@ impl Receiver {
     pub fn reception(&mut self) -> Option<ReceptionReport> {
         let stream = self.stream.as_mut()?;
         Some(stream.reception.report(stream.ssrc))
+    }
+
+    /// When the timeline's zero was by the sender's wall clock, in microseconds, going by what it reported. The
+    /// zeros of two streams of one sender are the same, but for what they were held up on different ways.
+    pub fn zero(&self, clock: SenderClock) -> Option<i64> {
+        let stream = self.stream.as_ref().filter(|s| s.ssrc == clock.ssrc)?;
+        Some(ntp_micros(clock.ntp) - stream.arrival_of(clock.timestamp)?)
+    }
+
+    /// Places audio so much later than its arrival says, in microseconds, from the next pause on: by how much it
+    /// came earlier than another leg's ([`super::report::misalignment`]).
+    pub fn lean(&mut self, micros: i64) {
+        self.lean = micros.clamp(-MOST_LEAN, MOST_LEAN);
     }
 
     fn handle_rtp(&mut self, packet: &Packet<'_>, out: &mut Vec<Received>) -> Taken {
@@ -306,6 +325,7 @@ impl Receiver {
                 placer: &mut self.placer,
                 counters: &mut self.counters,
                 now: self.now,
+                lean: self.lean,
             };
             act(stream, &mut around);
         }

@@ -94,6 +94,8 @@ pub(super) struct Around<'a> {
     pub(super) placer: &'a mut Placer,
     pub(super) counters: &'a mut Counters,
     pub(super) now: Duration,
+    /// How much later than its arrival says audio is to be placed, in microseconds.
+    pub(super) lean: i64,
 }
 
 impl Stream {
@@ -181,6 +183,14 @@ impl Stream {
         around.now = now;
         self.anchor(around, out);
         self.end_run(around, out);
+    }
+
+    /// When this timestamp was by arrival alone, in microseconds since the call's start; `None` if it is not known
+    /// how the sender's clock stands.
+    pub(super) fn arrival_of(&self, timestamp: u32) -> Option<i64> {
+        let (stretch, last) = (self.stretch.as_ref()?, self.last?);
+        let ticks = last.ticks + i64::from(distance(last.timestamp, timestamp));
+        Some(ticks_to_micros(ticks, stretch.clock) + stretch.baseline.value() + LEAD)
     }
 
     fn listen_for_key(&mut self, held: &Held, around: &mut Around<'_>, out: &mut Vec<Received>) {
@@ -299,7 +309,7 @@ impl Stream {
         let Some(last) = self.last else { return };
         let rate = around.settings.rate;
         let cursor = around.placer.cursor();
-        let ideal = samples(least + LEAD, rate);
+        let ideal = samples(least + LEAD + around.lean, rate);
         let origin = if ideal < cursor && cursor - ideal <= samples(DEBT, rate) {
             cursor
         } else {
@@ -330,8 +340,8 @@ impl Stream {
         let Some(stretch) = &mut self.stretch else {
             return;
         };
-        let (origin, now) = (stretch.ideal(around.settings.rate), micros(around.now));
-        let offset = origin - stretch.origin;
+        let offset = stretch.ideal(around) - stretch.origin;
+        let now = micros(around.now);
         let Some(run) = &mut stretch.run else { return };
         if run.expected.take().is_none() {
             return;
@@ -363,7 +373,7 @@ impl Stream {
         let Some(stretch) = &mut self.stretch else {
             return;
         };
-        let offset = stretch.ideal(rate) - stretch.origin;
+        let offset = stretch.ideal(around) - stretch.origin;
         let begins = stretch.position(audio.ticks, rate);
         let same = stretch.run.take().filter(|run| run.format == format);
         let run = match same {
@@ -426,8 +436,11 @@ impl Stretch {
     }
 
     /// Where the first tick would be if the stretch were anchored now.
-    fn ideal(&self, rate: SampleRate) -> i64 {
-        samples(self.baseline.value() + LEAD, rate)
+    fn ideal(&self, around: &Around<'_>) -> i64 {
+        samples(
+            self.baseline.value() + LEAD + around.lean,
+            around.settings.rate,
+        )
     }
 }
 

@@ -475,7 +475,7 @@ fn a_key_before_any_audio_is_told_where_it_arrived() {
 fn a_storm_of_keys_stays_in_bounds() {
     let mut port = Port::new();
     port.hear_all(Duration::ZERO, 0..10);
-    for index in 10..2_000 {
+    for index in 10..2_000_u32 {
         let sent = Sent {
             payload_type: KEYS,
             timestamp: index.wrapping_mul(1_000_000_007),
