@@ -190,11 +190,15 @@ fn serve(
                 "event": "listening",
                 "address": address.to_string(),
                 "path": config.doors.first().map(|door| &door.path),
-                "doors": config.doors.iter().map(|door| json!({
-                    "name": door.name,
-                    "protocol": door.protocol.name(),
-                    "path": door.path,
-                })).collect::<Vec<_>>(),
+                "doors": config.doors.iter().map(|door| {
+                    let own = own_places.iter().find(|(name, _)| *name == door.name);
+                    json!({
+                        "name": door.name,
+                        "protocol": door.protocol.name(),
+                        "path": own.is_none().then_some(&door.path),
+                        "address": own.map(|(_, address)| address.to_string()),
+                    })
+                }).collect::<Vec<_>>(),
                 "pid": std::process::id(),
             });
             print(&format!("{line}\n"))?;

@@ -25,5 +25,6 @@ mod pairs;
 mod platforms;
 mod program;
 mod session_client;
+mod sipp;
 mod siprec;
 mod support;

@@ -28,15 +28,26 @@ fn hushgate() -> Command {
 }
 
 /// A running `hushgate serve` on a free port.
-struct Program {
+pub(crate) struct Program {
     process: Child,
     output: BufReader<ChildStdout>,
     address: SocketAddr,
     worker: Pid,
+    /// Where its first door has a socket of its own.
+    pub(crate) own: Option<SocketAddr>,
 }
 
 impl Program {
     fn start(recordings: &Path, log: &Path, hold: &str) -> Self {
+        Self::start_with(recordings, log, hold, None)
+    }
+
+    pub(crate) fn start_with(
+        recordings: &Path,
+        log: &Path,
+        hold: &str,
+        config: Option<&Path>,
+    ) -> Self {
         let mut process = hushgate()
             .args([
                 "serve",
@@ -48,6 +59,8 @@ impl Program {
                 "--recordings",
             ])
             .arg(recordings)
+            .args(config.map(|_| "--config"))
+            .args(config)
             .env("HUSHGATE_LOG", "trace")
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(log).unwrap())
@@ -59,6 +72,7 @@ impl Program {
             output,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             worker: Pid::from_raw(0),
+            own: None,
         };
         program.read_listening();
         program
@@ -72,6 +86,8 @@ impl Program {
         assert_eq!(line["event"], "listening");
         self.address = line["address"].as_str().unwrap().parse().unwrap();
         self.worker = Pid::from_raw(line["pid"].as_i64().unwrap().try_into().unwrap());
+        let own = line["doors"][0]["address"].as_str();
+        self.own = own.map(|address| address.parse().unwrap());
     }
 
     fn url(&self) -> String {
@@ -79,7 +95,7 @@ impl Program {
     }
 
     /// Asks it to stop, and tells its exit status.
-    async fn stop(mut self) -> Option<i32> {
+    pub(crate) async fn stop(mut self) -> Option<i32> {
         self.signal(Signal::SIGTERM);
         let status = eventually(Duration::from_secs(30), || self.process.try_wait().unwrap()).await;
         status.code()
@@ -101,7 +117,7 @@ impl Drop for Program {
 }
 
 /// A sample call as a telephone network would carry it, in the folder `calls` of a folder.
-fn sample(name: &str, folder: &Path) -> std::path::PathBuf {
+pub(crate) fn sample(name: &str, folder: &Path) -> std::path::PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("audio-samples")
         .join(name);
@@ -120,7 +136,7 @@ fn sample(name: &str, folder: &Path) -> std::path::PathBuf {
 }
 
 /// Long enough that a machine that is busy with something else is not late.
-const HOLD_SECONDS: &str = "12";
+pub(crate) const HOLD_SECONDS: &str = "12";
 
 /// What was hidden, without the times.
 fn kinds(report: &Report) -> Vec<(String, String)> {

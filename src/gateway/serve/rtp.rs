@@ -25,6 +25,9 @@ use crate::rtp::{Counters, PayloadFormat};
 pub(super) use ports::{Pair, Ports};
 use stream::{Command, StreamTask};
 
+/// How long before its first description a call begins: the sound of a packet was spoken before it came.
+const LEAD: Duration = Duration::from_millis(100);
+
 /// What the signalling says of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Described {
@@ -64,7 +67,8 @@ impl RtpCall {
     ) -> Result<Self, CannotBegin> {
         let rate = new.rate;
         let live = shared.begin_call(new)?;
-        let begun = Instant::now();
+        let now = Instant::now();
+        let begun = now.checked_sub(LEAD).unwrap_or(now);
         let heard = Arc::new(AtomicU64::new(0));
         let streams = streams
             .into_iter()

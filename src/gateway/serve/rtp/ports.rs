@@ -45,24 +45,37 @@ impl Ports {
         }
     }
 
-    /// Opens the next free pair. Fails when all are taken.
-    pub(in crate::gateway::serve) fn open(&self) -> io::Result<Pair> {
+    /// Opens pairs in a row, from the next free one on: some senders take the second stream's port to be the
+    /// first's and two. Fails when there are none.
+    pub(in crate::gateway::serve) fn open(&self, count: usize) -> io::Result<Vec<Pair>> {
+        let count = count as u32;
         for _ in 0..self.pairs {
             let place = self.next.fetch_add(1, Ordering::Relaxed) % self.pairs;
-            let port = self.first + 2 * place as u16;
-            let address = SocketAddr::new(self.address, port);
-            let Ok(rtp) = bind(address) else {
+            if place + count > self.pairs {
                 continue;
-            };
-            let Ok(rtcp) = bind(SocketAddr::new(self.address, port + 1)) else {
-                continue;
-            };
-            return Ok(Pair { rtp, rtcp, address });
+            }
+            let pairs: Option<Vec<Pair>> = (place..place + count)
+                .map(|place| self.pair(place))
+                .collect();
+            if let Some(pairs) = pairs {
+                self.next.store(place + count, Ordering::Relaxed);
+                return Ok(pairs);
+            }
         }
         Err(io::Error::new(
             io::ErrorKind::AddrInUse,
             "all of rtp_ports are in use",
         ))
+    }
+
+    fn pair(&self, place: u32) -> Option<Pair> {
+        let port = self.first + 2 * place as u16;
+        let address = SocketAddr::new(self.address, port);
+        Some(Pair {
+            rtp: bind(address).ok()?,
+            rtcp: bind(SocketAddr::new(self.address, port + 1)).ok()?,
+            address,
+        })
     }
 }
 
@@ -79,11 +92,17 @@ mod tests {
     #[tokio::test]
     async fn pairs_are_even_and_run_out() {
         let ports = Ports::new([127, 0, 0, 1].into(), &(39_500..=39_505));
-        let pairs: Vec<Pair> = (0..3).map_while(|_| ports.open().ok()).collect();
-        assert!(pairs.iter().all(|pair| pair.address().port() % 2 == 0));
-        assert_eq!(pairs.len(), 3);
-        assert_eq!(ports.open().unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        drop(pairs);
-        assert!(ports.open().is_ok());
+        let numbers = |pairs: &[Pair]| {
+            let ports = pairs.iter().map(|pair| pair.address().port());
+            ports.collect::<Vec<_>>()
+        };
+        let first = ports.open(2).unwrap();
+        assert_eq!(numbers(&first), [39_500, 39_502]);
+        // In a row there is one left.
+        assert_eq!(ports.open(2).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let second = ports.open(1).unwrap();
+        assert_eq!(numbers(&second), [39_504]);
+        drop((first, second));
+        assert_eq!(numbers(&ports.open(3).unwrap()), [39_500, 39_502, 39_504]);
     }
 }

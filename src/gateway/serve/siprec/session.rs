@@ -48,13 +48,12 @@ impl Session {
         } else {
             invitation.streams.len().min(MOST_STREAMS)
         };
-        let pairs = (0..count).map(|_| ports.open()).collect::<Result<_, _>>()?;
         Ok(Self {
             id: call_id(invitation.call_id.expose()),
             signalling: invitation.flow.peer.ip(),
             metadata: invitation.metadata.clone(),
             engine,
-            pairs,
+            pairs: ports.open(count)?,
             call: None,
             ended_by_us: None,
         })
