@@ -1,11 +1,14 @@
 //! Telephone audio as border controllers send it and recorders take it: RTP, RTCP and SRTP.
 //!
 //! ```text
+//!          port
 //! datagram -> source -> srtp -> packet -> receiver -> placed samples, keys
 //!             who?      keys    what?     reorder, decode, place
 //!                                         report <-> reports of either side
 //! clean samples -> sender -> srtp -> datagrams
 //! ```
+//!
+//! [`Port`] has all that comes in on one local port, [`Sender`] one stream that goes out.
 //!
 //! Pure: no socket, no clock, no chance. Times are given as what has passed since the call's start, and whatever
 //! is to be random is given, too. Does not know SIP, legs or recorders.
@@ -15,6 +18,7 @@
 
 pub mod packet;
 pub mod payload;
+pub mod port;
 pub mod receiver;
 pub mod report;
 pub mod sender;
@@ -31,6 +35,7 @@ mod stream;
 
 pub use payload::PayloadFormat;
 pub use placer::Correction;
+pub use port::{Port, PortSettings};
 pub use receiver::{Counters, Received, Receiver, Settings, Taken};
 pub use reception::ReceptionReport;
 pub use report::Reporter;

@@ -40,6 +40,8 @@ pub struct Settings {
     pub rate: SampleRate,
     /// How long a packet waits for those before it.
     pub reorder_window: Duration,
+    /// How long packets are waited for at the begin of a stream, to know where it belongs. Less if they agree.
+    pub anchoring: Duration,
     /// When a sender's clock is corrected.
     pub correction: Correction,
 }
@@ -51,6 +53,7 @@ impl Settings {
             formats,
             rate,
             reorder_window: Duration::from_millis(100),
+            anchoring: Duration::from_millis(300),
             correction: Correction::default(),
         }
     }
@@ -253,6 +256,7 @@ impl Receiver {
         // A packet that is not known still has its number in the sequence.
         let held = Held {
             sequence: packet.sequence,
+            marker: packet.marker,
             timestamp: packet.timestamp,
             format,
             arrived: self.now,

@@ -23,6 +23,7 @@ const MOST_BYTES: usize = 256 * 1024;
 /// A packet that may have to wait.
 pub(super) struct Held {
     pub(super) sequence: u16,
+    pub(super) marker: bool,
     pub(super) timestamp: u32,
     /// None if the session description does not say.
     pub(super) format: Option<PayloadFormat>,

@@ -24,9 +24,10 @@ use crate::audio::SampleRate;
 
 /// Timestamps that are off by more than this, in microseconds, are of another clock.
 const CONTRADICTION: i64 = 2_000_000;
-/// How long packets are waited for to anchor a stretch by.
-const ANCHORING: Duration = Duration::from_millis(400);
-/// Packets that are as good as 400 ms of them, if they were late by about the same.
+/// The first packet after a silence whose timestamps are off by more than this, in microseconds, is of a sender whose
+/// clock stood still meanwhile.
+const STOOD_STILL: i64 = 100_000;
+/// Packets that are enough to anchor a stretch by, if they were late by about the same.
 const ENOUGH_PACKETS: usize = 5;
 /// About the same, in microseconds.
 const AGREEMENT: i64 = 5_000;
@@ -43,6 +44,7 @@ const LONGEST_PACKET: u32 = 1;
 /// One synchronisation source.
 pub(super) struct Stream {
     pub(super) ssrc: u32,
+    anchoring: Duration,
     pub(super) reception: Reception,
     reorder: Reorder,
     events: Events,
@@ -102,6 +104,7 @@ impl Stream {
     pub(super) fn new(ssrc: u32, first: u16, settings: &Settings) -> Self {
         Self {
             ssrc,
+            anchoring: settings.anchoring,
             reception: Reception::new(first),
             reorder: Reorder::new(first, settings.reorder_window),
             events: Events::default(),
@@ -144,7 +147,7 @@ impl Stream {
             self.take(next.held, around, out);
         }
         let first = self.unanchored.front();
-        if first.is_some_and(|first| around.now >= first.held.arrived + ANCHORING) {
+        if first.is_some_and(|first| around.now >= first.held.arrived + self.anchoring) {
             self.anchor(around, out);
         }
         let idle = self.reorder.due().is_none() && self.reception.idle(around.now);
@@ -158,7 +161,7 @@ impl Stream {
         let anchoring = self
             .unanchored
             .front()
-            .map(|first| first.held.arrived + ANCHORING);
+            .map(|first| first.held.arrived + self.anchoring);
         let unfinished = self
             .stretch
             .as_ref()
@@ -282,7 +285,9 @@ impl Stream {
                 let off = audio.transit - stretch.baseline.value();
                 let now = micros(audio.held.arrived);
                 let noted = stretch.baseline.note(now, audio.transit);
-                off.abs() > CONTRADICTION || noted == Noted::Moved
+                off.abs() > CONTRADICTION
+                    || noted == Noted::Moved
+                    || audio.held.marker && off.abs() > STOOD_STILL
             }
             (None, Some(first)) => (audio.transit - first.transit).abs() > CONTRADICTION,
             (None, None) => false,
@@ -297,7 +302,7 @@ impl Stream {
         let transits = || self.unanchored.iter().map(|audio| audio.transit);
         let spread = transits().max().unwrap_or(0) - transits().min().unwrap_or(0);
         self.unanchored.len() >= MOST_UNANCHORED
-            || last.held.arrived.saturating_sub(first.held.arrived) >= ANCHORING
+            || last.held.arrived.saturating_sub(first.held.arrived) >= self.anchoring
             || self.unanchored.len() >= ENOUGH_PACKETS && spread <= AGREEMENT
     }
 

@@ -5,9 +5,11 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use hushgate::audio::SampleRate;
 use hushgate::audio::g711::Law;
 use hushgate::audio::wav_file::WavFile;
 use hushgate::call::{CallId, Leg};
@@ -21,12 +23,13 @@ use hushgate::ingress::vonage::{self, VonageAdapter};
 use hushgate::ingress::{Adapter, Arrival, Incoming, ProtocolError, Tally};
 use hushgate::model::ggml::check;
 use hushgate::policy::Policy;
+use hushgate::rtp::{PayloadFormat, Port, PortSettings, Received, Settings, SourcePolicy};
 
 /// A function that takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All of them by name.
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 10] = [
     ("detect", detect),
     ("wav", wav),
     ("twilio", twilio),
@@ -34,6 +37,7 @@ pub const ALL: [(&str, Target); 9] = [
     ("chan_websocket", chan_websocket),
     ("audio_fork", audio_fork),
     ("vonage", vonage),
+    ("rtp", rtp),
     ("policy", policy),
     ("ggml", ggml),
 ];
@@ -273,6 +277,59 @@ pub fn vonage(bytes: &[u8]) {
 #[expect(clippy::unwrap_used, reason = "the id is valid")]
 fn fallback() -> CallId {
     CallId::new("fallback").unwrap()
+}
+
+/// One port's datagrams: bytes are packets, lines are reports.
+pub fn rtp(bytes: &[u8]) {
+    let formats = [
+        (0, PayloadFormat::Pcmu),
+        (8, PayloadFormat::Pcma),
+        (9, PayloadFormat::G722),
+        (13, PayloadFormat::ComfortNoise { clock: 8_000 }),
+        (96, PayloadFormat::Opus),
+        (101, PayloadFormat::TelephoneEvent { clock: 8_000 }),
+    ];
+    let settings = PortSettings {
+        receiver: Settings::new(formats.to_vec(), SampleRate::SPEECH),
+        sources: SourcePolicy::default(),
+        their_key: None,
+        our_key: None,
+        ssrc: 1,
+        name: "fuzzed".to_owned(),
+    };
+    let mut port = Port::new(settings, Duration::ZERO);
+    let from = SocketAddr::from(([192, 0, 2, 1], 4_000));
+    let mut end = 0;
+    let mut check = |out: Vec<Received>, latest: Duration| {
+        for received in out {
+            if let Received::Audio { at, samples } = received {
+                assert!(at.0 >= end);
+                end = at.0 + samples.expose().len() as u64;
+                // Two seconds before it contradicts its arrival, and a packet of one.
+                assert!(
+                    u128::from(end) <= (latest + Duration::from_millis(3_500)).as_millis() * 16
+                );
+            }
+        }
+    };
+    let mut latest = Duration::ZERO;
+    for Message { since, body } in messages(bytes) {
+        latest = since;
+        let mut out = Vec::new();
+        match body {
+            Body::Binary(datagram) => {
+                port.handle(since, from, &mut datagram.to_vec(), &mut out);
+            }
+            Body::Text(report) => {
+                port.handle_report(since, from, &mut report.as_bytes().to_vec());
+            }
+        }
+        port.poll(since, 0, &mut out);
+        check(out, latest);
+    }
+    let mut out = Vec::new();
+    port.finish(latest, &mut out);
+    check(out, latest);
 }
 
 /// Policy files.

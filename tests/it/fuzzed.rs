@@ -59,6 +59,7 @@ fn seed(target: &str) -> Vec<u8> {
         "chan_websocket" => chan_websocket(),
         "audio_fork" => audio_fork(),
         "vonage" => vonage(),
+        "rtp" => rtp(),
         "policy" => "profile = \"strict\"\nlast_four = \"hide\"\n[defaults]\nmode = \"pause\"\npad_before_ms = 100\n\
                      [kinds.pan]\nlegs = [\"customer\"]\n[[custom]]\nname = \"member_id\"\npattern = \"LLD7\"\n\
                      context = [\"member id\"]\nchecksum = \"luhn\"\n"
@@ -167,6 +168,41 @@ fn vonage() -> Vec<u8> {
     .concat()
 }
 
+/// A sender's packets: mu-law with a key and a loss, a report, and after a pause G.722.
+fn rtp() -> Vec<u8> {
+    let packet = |payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]| {
+        let header = [
+            &[0x80, payload_type][..],
+            &sequence.to_be_bytes(),
+            &timestamp.to_be_bytes(),
+            &[0, 0, 0, 7],
+        ];
+        binary(&[&header.concat(), payload].concat())
+    };
+    let mut datagrams = Vec::new();
+    for index in 0..8_u16 {
+        datagrams.extend(packet(
+            0,
+            65_533_u16.wrapping_add(index),
+            u32::from(index) * 100,
+            &[7; 100],
+        ));
+    }
+    for _ in 0..2 {
+        datagrams.extend(packet(101, 5, 800, &[5, 0x8A, 3, 32]));
+    }
+    for index in 10..14_u16 {
+        datagrams.extend(packet(0, index, u32::from(index) * 100, &[9; 100]));
+    }
+    let report = [&[0x80, 200, 0, 6, 0, 0, 0, 7][..], &[0x55; 20]].concat();
+    datagrams.extend(binary(&report));
+    datagrams.extend(SECOND);
+    for index in 14..20_u16 {
+        datagrams.extend(packet(9, index, 8_000 + u32::from(index) * 100, &[9; 100]));
+    }
+    datagrams
+}
+
 /// A whisper.cpp model up to its first tensor, which is cut off.
 fn ggml() -> Vec<u8> {
     const TOKENS: i32 = 50_257;
@@ -244,6 +280,11 @@ fn untimed_connections_withstand_damage() {
 }
 
 #[test]
+fn packets_withstand_damage() {
+    withstands("rtp", 1_000);
+}
+
+#[test]
 fn policies_withstand_damage() {
     withstands("policy", 400);
 }
@@ -317,6 +358,25 @@ fn seeds_are_understood() {
         &self::vonage(),
         4,
     );
+    let formats = [
+        (0, hushgate::rtp::PayloadFormat::Pcmu),
+        (9, hushgate::rtp::PayloadFormat::G722),
+        (
+            101,
+            hushgate::rtp::PayloadFormat::TelephoneEvent { clock: 8_000 },
+        ),
+    ];
+    let settings =
+        hushgate::rtp::Settings::new(formats.to_vec(), hushgate::audio::SampleRate::SPEECH);
+    let mut receiver = hushgate::rtp::Receiver::new(settings);
+    for message in targets::messages(&rtp()) {
+        let targets::Body::Binary(datagram) = message.body else {
+            panic!("packets are no text");
+        };
+        receiver.handle_packet(message.since, datagram, &mut Vec::new());
+    }
+    let counters = receiver.counters();
+    assert_eq!((counters.packets, counters.keys, counters.junk), (20, 1, 0));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("seed");
     std::fs::write(&path, wav()).unwrap();

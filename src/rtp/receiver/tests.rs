@@ -250,8 +250,8 @@ fn what_waits_goes_on_without_a_packet() {
     let mut port = Port::new();
     port.hear_all(Duration::ZERO, [0, 1]);
     assert_eq!(port.timeline.len(), 0, "not anchored");
-    assert_eq!(port.receiver.next_flush(), Some(millis(400)));
-    port.flush(millis(400));
+    assert_eq!(port.receiver.next_flush(), Some(millis(300)));
+    port.flush(millis(300));
     assert_eq!(port.timeline.len(), 2 * 160);
 }
 
@@ -269,6 +269,20 @@ fn silence_suppression_is_a_hole_of_its_length() {
     assert_eq!(port.holes(), (50..200).collect::<Vec<_>>());
     port.has(200 * 160, &decoded(50));
     assert_eq!(port.receiver.counters().stretches, 1);
+}
+
+#[test]
+fn a_sender_whose_clock_stands_still_in_silence_marks_what_follows() {
+    let mut port = Port::new();
+    port.hear_all(Duration::ZERO, 0..50);
+    for index in 50..100 {
+        let mut bytes = Sent::nth(index).bytes();
+        bytes[1] |= if index == 50 { 0x80 } else { 0 };
+        port.hear_bytes(millis(1_200) + millis(20) * index, &bytes);
+    }
+    port.finish();
+    assert_eq!(port.holes(), (50..110).collect::<Vec<_>>());
+    port.has(110 * 160, &decoded(50));
 }
 
 #[test]

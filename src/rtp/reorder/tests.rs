@@ -6,6 +6,7 @@ const WINDOW: Duration = Duration::from_millis(100);
 fn held(sequence: u16, arrived: Duration) -> Held {
     Held {
         sequence,
+        marker: false,
         timestamp: 0,
         format: None,
         arrived,

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ctr::Ctr128BE;
 use ctr::cipher::{KeyIvInit, StreamCipher};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A report's tag is never shortened (RFC 3711, 5.2; RFC 4568, 6.2.2).
@@ -109,6 +110,12 @@ impl MasterKey {
             }
         }
         Ok(Self { bytes, name })
+    }
+
+    /// Whether two are the same, so that what was remembered of its packets still counts.
+    pub fn is(&self, other: &Self) -> bool {
+        let same: bool = self.bytes.as_slice().ct_eq(other.bytes.as_slice()).into();
+        same && self.name == other.name
     }
 
     /// As it is told to the other side, without lifetime and name.
