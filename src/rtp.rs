@@ -35,7 +35,7 @@ mod stream;
 
 pub use payload::PayloadFormat;
 pub use placer::Correction;
-pub use port::{Port, PortSettings};
+pub use port::{Came, Port, PortSettings, Refused};
 pub use receiver::{Counters, Received, Receiver, Settings, Taken};
 pub use reception::ReceptionReport;
 pub use report::Reporter;

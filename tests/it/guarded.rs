@@ -14,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::authority::Authority;
 use crate::support::*;
 
 /// A gateway of a configuration with secrets in files beside it.
@@ -173,53 +174,6 @@ async fn tokens_and_networks() {
     assert_eq!(knock(&gateway, "/telnyx", &[]).await, 401);
     assert_eq!(knock(&gateway, "/plivo", &[]).await, 403);
     assert_eq!(knock(&gateway, "/vonage", &[]).await, 101);
-}
-
-/// A certificate authority and what it vouches for, as PEM files.
-struct Authority {
-    folder: tempfile::TempDir,
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).unwrap();
-        let issuer = rcgen::Issuer::new(params, key);
-        Self { folder, issuer }
-    }
-
-    /// A certificate for a name, and its key.
-    fn issue(&self, name: &str) -> (String, String) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-
-    fn path(&self, name: &str) -> std::path::PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn issue_server(&self) {
-        let (certificate, key) = self.issue("localhost");
-        std::fs::write(self.path("server.pem"), certificate).unwrap();
-        std::fs::write(self.path("server.key"), key).unwrap();
-    }
-
-    fn config(&self, rest: &str) -> String {
-        let path = |name: &str| self.path(name).display().to_string();
-        format!(
-            "[server.tls]\ncertificate = \"{}\"\nkey = \"{}\"\nclient_authorities = \"{}\"\n{rest}",
-            path("server.pem"),
-            path("server.key"),
-            path("ca.pem")
-        )
-    }
 }
 
 /// Opens a WebSocket over TLS; the certificate that the server showed, or what went wrong.

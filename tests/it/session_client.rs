@@ -3,14 +3,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use hushgate::gateway::tls;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::authority::Authority;
 
 /// How its messages travel.
 enum Wire {
     Udp(UdpSocket),
     Tcp(TcpStream, Vec<u8>),
+    Tls(Box<TlsStream<TcpStream>>, Vec<u8>),
 }
 
 /// One recording session.
@@ -65,8 +71,16 @@ pub(crate) fn description(version: u32, streams: &[Offered]) -> String {
     );
     for stream in streams {
         text += &format!(
-            "m=audio {} RTP/AVP {}\r\n{}a=label:{}\r\n",
-            stream.port, stream.formats, stream.attributes, stream.label
+            "m=audio {} {} {}\r\n{}a=label:{}\r\n",
+            stream.port,
+            if stream.attributes.contains("a=crypto") {
+                "RTP/SAVP"
+            } else {
+                "RTP/AVP"
+            },
+            stream.formats,
+            stream.attributes,
+            stream.label
         );
     }
     text
@@ -104,6 +118,20 @@ impl SessionClient {
         let stream = TcpStream::connect(gateway).await.unwrap();
         let local = stream.local_addr().unwrap();
         Self::new(call, Wire::Tcp(stream, Vec::new()), local, "TCP")
+    }
+
+    /// Over TLS, to a server whom this authority vouches for as `localhost`.
+    pub(crate) async fn tls(call: &str, gateway: SocketAddr, authority: &Authority) -> Self {
+        let config = tls::client(Some(&authority.path("ca.pem"))).unwrap();
+        let stream = TcpStream::connect(gateway).await.unwrap();
+        let local = stream.local_addr().unwrap();
+        let name = "localhost".try_into().unwrap();
+        let stream = TlsConnector::from(config)
+            .connect(name, stream)
+            .await
+            .unwrap();
+        let wire = Wire::Tls(Box::new(stream), Vec::new());
+        Self::new(call, wire, local, "TLS")
     }
 
     fn new(call: &str, wire: Wire, local: SocketAddr, transport: &'static str) -> Self {
@@ -151,6 +179,7 @@ impl SessionClient {
         match &mut self.wire {
             Wire::Udp(socket) => drop(socket.send(text.as_bytes()).await.unwrap()),
             Wire::Tcp(stream, _) => stream.write_all(text.as_bytes()).await.unwrap(),
+            Wire::Tls(stream, _) => stream.write_all(text.as_bytes()).await.unwrap(),
         }
     }
 
@@ -163,23 +192,8 @@ impl SessionClient {
                     let length = socket.recv(&mut buffer).await.unwrap();
                     String::from_utf8(buffer[..length].to_vec()).unwrap()
                 }
-                Wire::Tcp(stream, read) => loop {
-                    let text = String::from_utf8(read.clone()).unwrap();
-                    if let Some((head, body)) = text.split_once("\r\n\r\n") {
-                        let length = head
-                            .lines()
-                            .find_map(|line| line.strip_prefix("Content-Length: "))
-                            .map_or(0, |length| length.parse().unwrap());
-                        if body.len() >= length {
-                            let whole = head.len() + 4 + length;
-                            return String::from_utf8(read.drain(..whole).collect()).unwrap();
-                        }
-                    }
-                    let mut buffer = [0; 4_096];
-                    let length = stream.read(&mut buffer).await.unwrap();
-                    assert!(length > 0, "the gateway closed the connection");
-                    read.extend(&buffer[..length]);
-                },
+                Wire::Tcp(stream, read) => framed(stream, read).await,
+                Wire::Tls(stream, read) => framed(stream, read).await,
             }
         };
         tokio::time::timeout(Duration::from_secs(10), receiving)
@@ -231,6 +245,27 @@ impl SessionClient {
 
     pub(crate) async fn bye(&mut self) -> Answer {
         self.ask("BYE", "application/sdp", "").await
+    }
+}
+
+/// The next message of a stream, by its length.
+async fn framed(stream: &mut (impl AsyncRead + Unpin), read: &mut Vec<u8>) -> String {
+    loop {
+        let text = String::from_utf8(read.clone()).unwrap();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("Content-Length: "))
+                .map_or(0, |length| length.parse().unwrap());
+            if body.len() >= length {
+                let whole = head.len() + 4 + length;
+                return String::from_utf8(read.drain(..whole).collect()).unwrap();
+            }
+        }
+        let mut buffer = [0; 4_096];
+        let length = stream.read(&mut buffer).await.unwrap();
+        assert!(length > 0, "the gateway closed the connection");
+        read.extend(&buffer[..length]);
     }
 }
 

@@ -10,8 +10,11 @@ use hushgate::config::doors::Protocol;
 use hushgate::config::{Door, Overload};
 use hushgate::egress::Report;
 use hushgate::gateway::serve::{Entrance, Settings};
+use hushgate::gateway::tls::Tls;
+use hushgate::rtp::srtp::{MasterKey, Protector, Suite, Unprotector};
 use tokio::net::UdpSocket;
 
+use crate::authority::Authority;
 use crate::session_client::*;
 use crate::support::*;
 
@@ -384,4 +387,89 @@ async fn the_shutdown_says_goodbye() {
         report.abnormal_end.as_deref(),
         Some("the gateway is shutting down")
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_encrypted_audio_over_tls_is_heard_and_reported_on() {
+    let authority = Authority::new();
+    authority.issue_server();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hushgate.toml");
+    let door = "[doors.sbc]\nprotocol = \"siprec\"\nlisten = \"127.0.0.1:41980\"\nrtp_ports = \"41900-41979\"\n";
+    std::fs::write(&file, authority.config(door)).unwrap();
+    let config = hushgate::config::Config::load(Some(&file), Default::default()).unwrap();
+    let gateway = Gateway::start_with(hears_nothing(), |settings| {
+        settings.tls = config.tls.clone().map(|tls| Tls::load(tls).unwrap());
+        let doors = config.doors.into_iter();
+        settings.doors = doors.map(|door| Entrance::new(door).unwrap()).collect();
+    })
+    .await;
+    // The key of RFC 3711, B.3.
+    let key = "inline:4fl6DT4Bi+DWT6MsBt5BOQ7GdaJJiv7rtpYLOmq+";
+    let suite = "AES_CM_128_HMAC_SHA1_80";
+    let attributes = format!("a=sendonly\r\na=crypto:1 {suite} {key}\r\n");
+    let attributes: &'static str = attributes.leak();
+    let own = ports().await;
+    let reports = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut streams = two_streams(numbers(&own));
+    for stream in &mut streams {
+        stream.attributes = attributes;
+        stream.formats = "0";
+    }
+    let text = description(1, &streams);
+
+    // Who can read the signalling can read the key.
+    let mut plain = SessionClient::tcp("siprec-plain", sip(&gateway)).await;
+    assert_eq!(plain.invite("application/sdp", &text).await.status, 488);
+
+    let secure = SocketAddr::new(sip(&gateway).ip(), sip(&gateway).port() + 1);
+    let mut client = SessionClient::tls("siprec-secure", secure, &authority).await;
+    let answer = client.invite("application/sdp", &text).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.text.matches("RTP/SAVP").count(), 2);
+    assert_eq!(answer.text.matches(suite).count(), 2);
+    assert!(
+        !answer.text.contains(key),
+        "the gateway has a key of its own"
+    );
+    let theirs = answer
+        .text
+        .lines()
+        .find_map(|line| line.split_once("inline:"));
+    let theirs = MasterKey::from_inline(&format!("inline:{}", theirs.unwrap().1)).unwrap();
+
+    let sound = sound(10, 7_000);
+    let suite = Suite::from_name(suite).unwrap();
+    let mut protector = Protector::new(suite, &MasterKey::from_inline(key).unwrap());
+    let mut all = packets(91, &sound);
+    for (_, packet) in &mut all {
+        protector.protect_rtp(packet).unwrap();
+    }
+    // One that was changed on its way, and one that comes again.
+    let mut forged = all[100].1.clone();
+    forged[20] ^= 1;
+    all.insert(100, (1_999, forged));
+    let again = all[150].clone();
+    all.insert(151, again);
+    // A report, so that the gateway knows where its own are wanted.
+    let mut report = vec![0x80, 200, 0, 6];
+    report.extend(91_u32.to_be_bytes());
+    report.extend([0; 20]);
+    protector.protect_rtcp(&mut report).unwrap();
+    send_packets(&reports, answer.ports[0] + 1, vec![(0, report)]).await;
+    send_packets(&own[0], answer.ports[0], all).await;
+
+    let mut buffer = vec![0; 2_048];
+    let heard = tokio::time::timeout(Duration::from_secs(5), reports.recv(&mut buffer)).await;
+    buffer.truncate(heard.expect("no report comes").unwrap());
+    Unprotector::new(suite, &theirs)
+        .unprotect_rtcp(&mut buffer)
+        .expect("encrypted with the key that the gateway told");
+    assert_eq!(buffer[1], 201, "a receiver's report");
+    client.bye().await;
+    let (report, channels) = gateway.recording("siprec-secure").await;
+    let played = linear(&sound);
+    let begins = offset(&channels[1], &played);
+    assert!(channels[1][begins..][..played.len()] == played[..]);
+    assert_eq!(report.abnormal_end, None);
 }

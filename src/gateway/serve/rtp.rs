@@ -20,7 +20,8 @@ use super::Shared;
 use super::live::{CannotBegin, Live, NewCall};
 use crate::call::Leg;
 use crate::gateway::call::Input;
-use crate::rtp::{Counters, PayloadFormat};
+use crate::rtp::srtp::{MasterKey, Suite};
+use crate::rtp::{Counters, PayloadFormat, Refused};
 
 pub(super) use ports::{Pair, Ports};
 use stream::{Command, StreamTask};
@@ -29,12 +30,15 @@ use stream::{Command, StreamTask};
 const LEAD: Duration = Duration::from_millis(100);
 
 /// What the signalling says of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Described {
     /// What payload types stand for.
     pub(super) formats: Vec<(u8, PayloadFormat)>,
     /// Where its audio may come from; `None` means from anywhere, the first sender alone.
     pub(super) addresses: Option<Vec<IpAddr>>,
+    /// Where reports are wanted; `None` is beside where the audio comes from.
+    pub(super) reports: Option<SocketAddr>,
+    /// What the sender encrypts with; `None` for plain RTP.
+    pub(super) their_key: Option<(Suite, MasterKey)>,
 }
 
 /// A stream that is about to be heard.
@@ -42,6 +46,8 @@ pub(super) struct NewStream {
     pub(super) leg: Leg,
     pub(super) pair: Pair,
     pub(super) described: Described,
+    /// What our reports are encrypted with.
+    pub(super) our_key: Option<(Suite, MasterKey)>,
 }
 
 /// A call under way.
@@ -55,7 +61,7 @@ pub(super) struct RtpCall {
 
 struct Running {
     commands: mpsc::Sender<Command>,
-    task: JoinHandle<Counters>,
+    task: JoinHandle<(Counters, Refused)>,
 }
 
 impl RtpCall {
@@ -133,7 +139,7 @@ impl RtpCall {
         for Running { commands, task } in streams {
             drop(commands);
             match task.await {
-                Ok(counters) => span.in_scope(|| tell(&counters)),
+                Ok((counters, refused)) => span.in_scope(|| tell(&counters, refused)),
                 Err(_) => span.in_scope(|| tracing::error!("a stream's task failed")),
             }
         }
@@ -141,7 +147,7 @@ impl RtpCall {
     }
 }
 
-fn tell(counters: &Counters) {
+fn tell(counters: &Counters, refused: Refused) {
     let Counters {
         packets,
         lost,
@@ -164,6 +170,8 @@ fn tell(counters: &Counters) {
         unknown_payload,
         undecodable,
         sources,
+        strangers = refused.senders,
+        wrong_tags = refused.tags,
         "a stream ended"
     );
 }

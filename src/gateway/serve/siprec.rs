@@ -118,13 +118,14 @@ impl SiprecDoor {
         });
         let (events, inbox) = mpsc::channel(256);
         let connections = Connections::new(Arc::clone(&udp), events.clone());
-        transport::listen(tcp, Transport::Tcp, None, &connections, &shared);
+        transport::listen(tcp, Transport::Tcp, None, &connections, door, &shared);
         if let (Some(tls), Some(certificate)) = (tls, shared.settings.tls.clone()) {
             transport::listen(
                 tls,
                 Transport::Tls,
                 Some(certificate),
                 &connections,
+                door,
                 &shared,
             );
         }

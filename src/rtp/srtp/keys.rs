@@ -8,6 +8,8 @@ use ctr::cipher::{KeyIvInit, StreamCipher};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::call::Sensitive;
+
 /// A report's tag is never shortened (RFC 3711, 5.2; RFC 4568, 6.2.2).
 pub(super) const RTCP_TAG: usize = 10;
 const KEY: usize = 16;
@@ -122,6 +124,11 @@ impl MasterKey {
     pub fn to_inline(&self) -> Zeroizing<String> {
         let encoded = Zeroizing::new(STANDARD.encode(self.bytes.as_slice()));
         Zeroizing::new(format!("inline:{}", *encoded))
+    }
+
+    /// Key and salt, 30 bytes, for a session description.
+    pub fn bytes(&self) -> Sensitive<Vec<u8>> {
+        Sensitive::new(self.bytes.to_vec())
     }
 }
 

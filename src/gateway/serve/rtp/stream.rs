@@ -1,9 +1,8 @@
-//! One stream's task: takes datagrams from its ports, and hands what they hold to the call.
+//! One stream's task: takes datagrams from its sockets, hands what they hold to the call, and reports back.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
@@ -13,17 +12,16 @@ use super::{Described, NewStream, Pair};
 use crate::audio::SampleRate;
 use crate::call::Leg;
 use crate::gateway::call::Input;
-use crate::rtp::source::{SourceGuard, SourcePolicy};
-use crate::rtp::{Counters, Received, Receiver, Settings, Taken};
+use crate::rtp::{Came, Counters, Port, PortSettings, Received, Refused, Settings, SourcePolicy};
 use crate::session::RawFrame;
 
-/// No UDP datagram is longer.
-const LONGEST_DATAGRAM: usize = 65_536;
-/// Without a packet there is nothing to flush; the task looks again after so long.
-const IDLE: Duration = Duration::from_secs(1);
+/// Longest datagram of audio: 60 ms of linear samples at 48 kHz, and headers. Longer ones are cut short, and then
+/// are none.
+const LONGEST_AUDIO: usize = 8 * 1024;
+/// Longest report.
+const LONGEST_REPORT: usize = 2 * 1024;
 
 /// What a stream is told.
-#[derive(Debug)]
 pub(super) enum Command {
     /// It was described anew.
     Describe(Described),
@@ -32,15 +30,17 @@ pub(super) enum Command {
 pub(super) struct StreamTask {
     leg: Leg,
     pair: Pair,
-    receiver: Receiver,
-    guard: SourceGuard,
+    port: Port,
+    rate: SampleRate,
     begun: Instant,
     inputs: mpsc::Sender<Input>,
     commands: mpsc::Receiver<Command>,
     heard: Arc<AtomicU64>,
     received: Vec<Received>,
-    /// Datagrams from senders who may not send.
-    refused: u64,
+    /// Where reports go: where they are said to be wanted.
+    reports: Option<SocketAddr>,
+    /// Whether it was told already that a sender was not let in.
+    has_warned: bool,
 }
 
 impl StreamTask {
@@ -52,97 +52,136 @@ impl StreamTask {
         commands: mpsc::Receiver<Command>,
         heard: Arc<AtomicU64>,
     ) -> Self {
-        let policy = SourcePolicy {
-            addresses: new.described.addresses,
-            ..SourcePolicy::default()
+        let Described {
+            formats,
+            addresses,
+            reports,
+            their_key,
+        } = new.described;
+        let settings = PortSettings {
+            receiver: Settings::new(formats, rate),
+            sources: SourcePolicy {
+                addresses,
+                ..SourcePolicy::default()
+            },
+            their_key,
+            our_key: new.our_key,
+            ssrc: rand(),
+            // Nothing of this machine or the call.
+            name: format!("{:08x}", rand()),
         };
         Self {
             leg: new.leg,
             pair: new.pair,
-            receiver: Receiver::new(Settings::new(new.described.formats, rate)),
-            guard: SourceGuard::new(policy),
+            port: Port::new(settings, begun.elapsed()),
+            rate,
             begun,
             inputs,
             commands,
             heard,
             received: Vec::new(),
-            refused: 0,
+            reports,
+            has_warned: false,
         }
     }
 
     /// Until the commands end, or the call no longer listens.
-    pub(super) async fn run(mut self) -> Counters {
-        let mut buffer = vec![0; LONGEST_DATAGRAM].into_boxed_slice();
-        let mut reports = vec![0; LONGEST_DATAGRAM].into_boxed_slice();
+    pub(super) async fn run(mut self) -> (Counters, Refused) {
+        let mut audio = Vec::with_capacity(LONGEST_AUDIO);
+        let mut report = Vec::with_capacity(LONGEST_REPORT);
         loop {
-            let flush = self
-                .receiver
-                .next_flush()
-                .map_or_else(|| Instant::now() + IDLE, |due| self.begun + due);
+            audio.clear();
+            report.clear();
+            let due = self.begun + self.port.due();
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
                     Some(Command::Describe(described)) => self.describe(described),
                     None => break,
                 },
-                datagram = self.pair.rtp.recv_from(&mut buffer) => {
-                    // An error is what came back for something that was sent: it says nothing of what comes.
-                    if let Ok((length, from)) = datagram {
-                        self.take(&buffer[..length], from);
+                // An error is what came back for something that was sent: it says nothing of what comes.
+                datagram = self.pair.rtp.recv_buf_from(&mut audio) => {
+                    if let Ok((_, from)) = datagram {
+                        self.take(&mut audio, from);
                     }
                 }
-                // Reports are read so that they do not pile up.
-                _ = self.pair.rtcp.recv_from(&mut reports) => {}
-                () = sleep_until(flush) => self.receiver.flush(self.begun.elapsed(), &mut self.received),
+                datagram = self.pair.rtcp.recv_buf_from(&mut report) => {
+                    if let Ok((_, from)) = datagram
+                        && self.port.handle_report(self.begun.elapsed(), from, &mut report) == Came::Report
+                    {
+                        self.reports = Some(from);
+                    }
+                }
+                () = sleep_until(due) => {
+                    let since = self.begun.elapsed();
+                    let report = self.port.poll(since, rand(), &mut self.received);
+                    self.report(report);
+                }
             }
             if !self.hand_over().await {
-                return self.counters();
+                return self.outcome();
             }
         }
         // What has arrived belongs to the call.
-        while let Some((length, from)) = waiting(&self.pair.rtp, &mut buffer) {
-            self.take(&buffer[..length], from);
+        loop {
+            audio.clear();
+            let Ok((_, from)) = self.pair.rtp.try_recv_buf_from(&mut audio) else {
+                break;
+            };
+            self.take(&mut audio, from);
         }
-        self.receiver.finish(&mut self.received);
+        let last = self.port.finish(self.begun.elapsed(), &mut self.received);
+        self.report(last);
         self.hand_over().await;
-        self.counters()
+        self.outcome()
     }
 
-    fn counters(&self) -> Counters {
-        let mut counters = self.receiver.counters();
-        counters.junk += self.refused;
-        counters
+    fn outcome(&self) -> (Counters, Refused) {
+        (self.port.counters(), self.port.refused())
     }
 
     fn describe(&mut self, described: Described) {
         let since = self.begun.elapsed();
-        self.receiver.set_formats(described.formats);
-        self.guard.reopen(described.addresses, since);
+        self.reports = described.reports.or(self.reports);
+        self.port.describe(
+            since,
+            described.formats,
+            described.addresses,
+            described.their_key,
+        );
     }
 
-    fn take(&mut self, datagram: &[u8], from: SocketAddr) {
+    fn take(&mut self, datagram: &mut Vec<u8>, from: SocketAddr) {
         let since = self.begun.elapsed();
-        if let Err(refusal) = self.guard.check(from, since) {
-            if self.refused == 0 {
-                tracing::warn!(%refusal, leg = %self.leg, "refused audio");
+        match self.port.handle(since, from, datagram, &mut self.received) {
+            Came::Media(_) => {
+                self.heard
+                    .fetch_max(since.as_millis() as u64, Ordering::Relaxed);
             }
-            self.refused += 1;
-            return;
+            Came::Report => {}
+            Came::Nothing => {
+                if self.port.refused().senders > 0 && !self.has_warned {
+                    self.has_warned = true;
+                    tracing::warn!(%from, leg = %self.leg, "refused audio of a sender who may not send");
+                }
+            }
         }
-        if self
-            .receiver
-            .handle_packet(since, datagram, &mut self.received)
-            == Taken::Rtp
-        {
-            self.guard.confirm(from, since);
-            self.heard
-                .fetch_max(since.as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// Sends a report to where reports come from or are wanted, or beside where the audio comes from. Nobody
+    /// waits for it: what cannot be sent at once is not sent.
+    fn report(&self, report: Option<Vec<u8>>) {
+        let beside = || {
+            let sender = self.port.sender()?;
+            Some(SocketAddr::new(sender.ip(), sender.port().checked_add(1)?))
+        };
+        if let (Some(report), Some(to)) = (report, self.reports.or_else(beside)) {
+            send(&self.pair.rtcp, &report, to);
         }
     }
 
     /// False when the call no longer listens.
     async fn hand_over(&mut self) -> bool {
-        let rate = self.receiver.rate();
         for received in self.received.drain(..) {
             let input = match received {
                 Received::Audio { at, samples } => Input::Audio(RawFrame {
@@ -152,7 +191,7 @@ impl StreamTask {
                 }),
                 Received::Key { at } => Input::Key {
                     leg: self.leg,
-                    at: Some(rate.time_of(at)),
+                    at: Some(self.rate.time_of(at)),
                 },
             };
             if self.inputs.send(input).await.is_err() {
@@ -163,7 +202,13 @@ impl StreamTask {
     }
 }
 
-/// A datagram that has come already.
-fn waiting(socket: &UdpSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-    socket.try_recv_from(buffer).ok()
+fn send(socket: &UdpSocket, report: &[u8], to: SocketAddr) {
+    if let Err(error) = socket.try_send_to(report, to) {
+        tracing::debug!(%to, %error, "could not send a report");
+    }
+}
+
+/// For identifiers that only must not collide.
+fn rand() -> u32 {
+    uuid::Uuid::new_v4().as_u128() as u32
 }

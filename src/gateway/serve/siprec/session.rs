@@ -4,6 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use zeroize::Zeroizing;
+
 use super::super::live::{CannotBegin, NewCall};
 use super::super::rtp::{Described, NewStream, Pair, Ports, RtpCall, reached_at};
 use super::super::{Entrance, Shared};
@@ -14,7 +17,8 @@ use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
 use crate::gateway::call::Transcriber;
 use crate::rtp::PayloadFormat;
-use crate::sip::description::{Codec, LocalMedia, RemoteStream};
+use crate::rtp::srtp::{MasterKey, Suite};
+use crate::sip::description::{self, Codec, LocalMedia, RemoteStream};
 use crate::sip::metadata::RecordingMetadata;
 use crate::sip::server::Invitation;
 
@@ -29,8 +33,8 @@ pub(super) struct Session {
     signalling: IpAddr,
     metadata: RecordingMetadata,
     engine: Arc<dyn Transcriber>,
-    /// Until the call begins.
-    pairs: Vec<Pair>,
+    /// Until the call begins: the ports, and for streams that are encrypted the key for what we send.
+    pairs: Vec<(Pair, Option<MasterKey>)>,
     pub(super) call: Option<RtpCall>,
     /// Why the session was ended by the gateway, if it was.
     pub(super) ended_by_us: Option<&'static str>,
@@ -53,7 +57,16 @@ impl Session {
             signalling: invitation.flow.peer.ip(),
             metadata: invitation.metadata.clone(),
             engine,
-            pairs: ports.open(count)?,
+            pairs: ports
+                .open(count)?
+                .into_iter()
+                .enumerate()
+                .map(|(slot, pair)| {
+                    let stream = invitation.streams.iter().find(|stream| stream.slot == slot);
+                    let is_secure = stream.is_some_and(|stream| stream.crypto.is_some());
+                    (pair, is_secure.then(fresh_key))
+                })
+                .collect(),
             call: None,
             ended_by_us: None,
         })
@@ -61,10 +74,10 @@ impl Session {
 
     /// What the peer is told of the ports.
     pub(super) fn local_media(&self, told: IpAddr) -> Vec<LocalMedia> {
-        let media = |pair: &Pair| LocalMedia {
+        let media = |(pair, key): &(Pair, Option<MasterKey>)| LocalMedia {
             address: reached_at(pair.address(), Some(told), told),
             rtcp_mux: false,
-            key: None,
+            key: key.as_ref().map(MasterKey::bytes),
         };
         self.pairs.iter().map(media).collect()
     }
@@ -85,15 +98,18 @@ impl Session {
             [_, _] => &[Leg::Agent, Leg::Customer],
             _ => &[Leg::Mixed],
         };
-        let mut pairs: Vec<Option<Pair>> = self.pairs.drain(..).map(Some).collect();
+        let mut pairs: Vec<Option<_>> = self.pairs.drain(..).map(Some).collect();
         let new_streams = streams
             .iter()
             .zip(&parties)
             .filter_map(|(stream, leg)| {
+                let (pair, key) = pairs.get_mut(stream.slot)?.take()?;
+                let suite = stream.crypto.as_ref().map(|crypto| suite(crypto.suite));
                 Some(NewStream {
                     leg: *leg,
-                    pair: pairs.get_mut(stream.slot)?.take()?,
-                    described: described(stream, door.strict_source, self.signalling),
+                    pair,
+                    described: described(stream, door.strict_source, self.signalling)?,
+                    our_key: suite.zip(key),
                 })
             })
             .collect();
@@ -139,8 +155,9 @@ impl Session {
         };
         for stream in streams {
             let strict = entrance.door.strict_source;
-            let described = described(stream, strict, self.signalling);
-            call.describe(stream.slot, described).await;
+            if let Some(described) = described(stream, strict, self.signalling) {
+                call.describe(stream.slot, described).await;
+            }
         }
         false
     }
@@ -197,7 +214,8 @@ fn parties(streams: &[RemoteStream], metadata: &RecordingMetadata, first: Leg) -
     }
 }
 
-fn described(stream: &RemoteStream, strict: bool, signalling: IpAddr) -> Described {
+/// `None` if its key cannot be used, which the signalling has checked.
+fn described(stream: &RemoteStream, strict: bool, signalling: IpAddr) -> Option<Described> {
     let mut formats: Vec<(u8, PayloadFormat)> = stream
         .others
         .iter()
@@ -211,10 +229,40 @@ fn described(stream: &RemoteStream, strict: bool, signalling: IpAddr) -> Describ
         formats.push((COMFORT_NOISE, PayloadFormat::ComfortNoise { clock: 8_000 }));
     }
     let named = stream.rtp.map(|rtp| rtp.ip());
-    Described {
+    let their_key = match &stream.crypto {
+        Some(crypto) => Some((suite(crypto.suite), master_key(crypto.key.expose())?)),
+        None => None,
+    };
+    Some(Described {
         formats,
         addresses: strict.then(|| named.into_iter().chain([signalling]).collect()),
+        reports: stream.rtcp,
+        their_key,
+    })
+}
+
+fn suite(suite: description::Suite) -> Suite {
+    match suite {
+        description::Suite::Aes128Sha1Tag80 => Suite::AesCm128HmacSha1_80,
+        description::Suite::Aes128Sha1Tag32 => Suite::AesCm128HmacSha1_32,
     }
+}
+
+/// A key and its salt in one.
+fn master_key(bytes: &[u8]) -> Option<MasterKey> {
+    let mut key = Zeroizing::new([0; 30]);
+    if bytes.len() != key.len() {
+        return None;
+    }
+    key.copy_from_slice(bytes);
+    Some(MasterKey::new(key))
+}
+
+/// A key for what we send, by chance.
+fn fresh_key() -> MasterKey {
+    let mut key = Zeroizing::new([0; 30]);
+    rand_chacha::ChaCha20Rng::from_os_rng().fill_bytes(&mut *key);
+    MasterKey::new(key)
 }
 
 fn format(codec: Codec) -> Option<PayloadFormat> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::super::{Shared, accept};
 use super::soon;
+use crate::config::Door;
 use crate::gateway::tls::Tls;
 use crate::sip::framing::{Frame, Framing, PONG};
 use crate::sip::{Flow, SessionId, Transport};
@@ -33,14 +34,22 @@ pub(super) enum Event {
     CallOver { session: SessionId },
 }
 
-type Writers = Arc<Mutex<HashMap<u64, (SocketAddr, Transport, mpsc::Sender<Vec<u8>>)>>>;
+/// What leads to one connection's socket.
+struct Writer {
+    peer: SocketAddr,
+    transport: Transport,
+    queue: mpsc::Sender<Vec<u8>>,
+}
+
+/// Connections by their numbers.
+type Writers = HashMap<u64, Writer>;
 
 /// Where messages are sent.
 #[derive(Clone)]
 pub(super) struct Connections {
     udp: Arc<UdpSocket>,
     events: mpsc::Sender<Event>,
-    writers: Writers,
+    writers: Arc<Mutex<Writers>>,
     next: Arc<AtomicU64>,
 }
 
@@ -49,7 +58,7 @@ impl Connections {
         Self {
             udp,
             events,
-            writers: Writers::default(),
+            writers: Arc::default(),
             next: Arc::new(AtomicU64::new(1)),
         }
     }
@@ -71,9 +80,9 @@ impl Connections {
             let same = writers.get(&flow.connection);
             let to_peer = || {
                 let mut all = writers.values();
-                all.find(|(peer, transport, _)| *peer == flow.peer && *transport == flow.transport)
+                all.find(|writer| writer.peer == flow.peer && writer.transport == flow.transport)
             };
-            same.or_else(to_peer).map(|(_, _, writer)| writer.clone())
+            same.or_else(to_peer).map(|writer| writer.queue.clone())
         };
         match writer {
             // A peer that does not read loses its messages, not the gateway its time.
@@ -111,13 +120,17 @@ impl Connections {
         first: Option<Vec<u8>>,
     ) {
         let connection = self.next.fetch_add(1, Ordering::Relaxed);
-        let (writer, mut queue) = mpsc::channel::<Vec<u8>>(QUEUE);
+        let (sender, mut queue) = mpsc::channel::<Vec<u8>>(QUEUE);
         if let Some(first) = first {
             // The queue is empty.
-            let _ = writer.try_send(first);
+            let _ = sender.try_send(first);
         }
-        self.lock()
-            .insert(connection, (peer, transport, writer.clone()));
+        let writer = Writer {
+            peer,
+            transport,
+            queue: sender.clone(),
+        };
+        self.lock().insert(connection, writer);
         let flow = Flow {
             transport,
             peer,
@@ -151,7 +164,7 @@ impl Connections {
                         }
                         Frame::Ping => {
                             // Whoever does not read its answers does not need them.
-                            let _ = writer.try_send(PONG.to_vec());
+                            let _ = sender.try_send(PONG.to_vec());
                         }
                     }
                 }
@@ -169,26 +182,29 @@ impl Connections {
         let _ = self.events.send(Event::Closed { flow }).await;
     }
 
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<u64, (SocketAddr, Transport, mpsc::Sender<Vec<u8>>)>>
-    {
+    fn lock(&self) -> MutexGuard<'_, Writers> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Accepts connections until the shutdown.
+/// Accepts connections of the door's networks until the shutdown.
 pub(super) fn listen(
     listener: TcpListener,
     transport: Transport,
     certificate: Option<Tls>,
     connections: &Connections,
+    door: &Arc<Door>,
     shared: &Arc<Shared>,
 ) {
     let connections = connections.clone();
+    let door = Arc::clone(door);
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         accept(&listener, &shared, |stream, peer, place| {
+            if !door.admits(peer.ip()) {
+                tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
+                return;
+            }
             let _ = stream.set_nodelay(true);
             let connections = connections.clone();
             let certificate = certificate.clone();
