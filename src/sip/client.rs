@@ -15,9 +15,11 @@
 //! **Architecture invariants:** no more than [`SrcSettings::most_sessions`] sessions, each with one request of ours
 //! under way; keys and metadata are not printed.
 
+mod answers;
 mod asking;
 mod requests;
 mod session;
+mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;

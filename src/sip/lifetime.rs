@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::transaction::{GIVE_UP, T1, T2};
+use crate::call::Sensitive;
 
 /// How long a session lasts (RFC 4028, 10).
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +30,7 @@ impl Interval {
 /// A 200 to an INVITE that is sent again until it is acknowledged (RFC 3261, 13.3.1.4), on any transport.
 #[derive(Debug)]
 pub(super) struct Unacknowledged {
-    bytes: Vec<u8>,
+    bytes: Sensitive<Vec<u8>>,
     /// Of the INVITE.
     pub(super) number: u32,
     again: Duration,
@@ -40,7 +41,6 @@ pub(super) struct Unacknowledged {
 }
 
 /// What is due of a 200.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
     /// Nothing.
     Nothing,
@@ -53,7 +53,7 @@ pub(super) enum Due {
 impl Unacknowledged {
     pub(super) fn new(now: Duration, bytes: Vec<u8>, number: u32, offered: bool) -> Self {
         Self {
-            bytes,
+            bytes: Sensitive::new(bytes),
             number,
             again: now + T1,
             interval: T1,
@@ -75,6 +75,6 @@ impl Unacknowledged {
         }
         self.interval = (self.interval * 2).min(T2);
         self.again = now + self.interval;
-        Due::Again(self.bytes.clone())
+        Due::Again(self.bytes.expose().clone())
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Session {
     pub(super) asking: Option<Asking>,
     /// Times that the request under way was sent in another form: with credentials, with a longer interval.
     pub(super) attempts: u8,
+    /// Times that a change was put off since one was made.
+    pub(super) retries: u8,
     /// Changes to be made, and when the earliest.
     pub(super) queued: Option<Queued>,
     pub(super) not_before: Option<Duration>,
@@ -103,6 +105,7 @@ impl Session {
             streams: Vec::new(),
             asking: None,
             attempts: 0,
+            retries: 0,
             queued: None,
             not_before: None,
             answer_by: None,

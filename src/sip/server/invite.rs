@@ -87,6 +87,9 @@ impl Srs {
                 wanted: Vec::new(),
             },
         };
+        if plan.offer.is_some() && plan.wanted.is_empty() {
+            return Err(plainly(488));
+        }
         let invitation = Invitation {
             session: id,
             flow,

@@ -18,6 +18,8 @@ struct Network {
     random: Random,
     /// Of 100 messages, how many are lost, how many come twice, how many come late.
     bad: u128,
+    /// Whether bytes of messages change on the way.
+    damages: bool,
 }
 
 impl Network {
@@ -78,6 +80,7 @@ impl World {
                 sent: 0,
                 random: random(u128::from(seed) + 2),
                 bad,
+                damages: false,
             },
             now: Duration::ZERO,
             recorded: None,
@@ -104,7 +107,10 @@ impl World {
             match action {
                 Action::Send { bytes, .. } => self.network.send(self.now, false, &bytes),
                 Action::Invited(invitation) => {
-                    assert_eq!(self.recorded, None, "one INVITE made two sessions");
+                    assert!(
+                        self.network.damages || self.recorded.is_none(),
+                        "one INVITE made two sessions"
+                    );
                     self.recorded = Some(invitation.session);
                     let local: Vec<LocalMedia> = invitation
                         .streams
@@ -243,6 +249,26 @@ proptest! {
         prop_assert_eq!((world.src.sessions().count(), world.srs.sessions().count()), (0, 0));
         prop_assert_eq!(world.client.len(), 1);
         prop_assert!(world.server.len() <= 1);
+        prop_assert_eq!(world.src.next_timeout(), None);
+        prop_assert_eq!(world.srs.next_timeout(), None);
+    }
+
+    /// Damaged messages may end a call on one side; nothing stays.
+    #[test]
+    fn damage_leaves_nothing_behind(seed: u64) {
+        let mut world = World::new(seed, 25);
+        world.network.damages = true;
+        let session = world.invite();
+        world.run(Duration::from_secs(2));
+        let _ = world.src.update(world.now, session, None, Some(DOCUMENT.to_owned()));
+        world.run(Duration::from_secs(1000));
+        world.network.bad = 100;
+        world.src.hang_up(world.now, session);
+        if let Some(recorded) = world.recorded {
+            world.srs.hang_up(world.now, recorded);
+        }
+        world.run(Duration::from_secs(2000));
+        prop_assert_eq!((world.src.sessions().count(), world.srs.sessions().count()), (0, 0));
         prop_assert_eq!(world.src.next_timeout(), None);
         prop_assert_eq!(world.srs.next_timeout(), None);
     }

@@ -78,6 +78,13 @@ fn probes_and_refusals_are_not_kept() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
+    #[test]
+    fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..3000)) {
+        let mut bench = Bench::confirmed(settings());
+        bench.bytes(&bytes);
+        prop_assert_eq!(bench.told(), Vec::<String>::new());
+    }
+
     /// Damaged messages in any order, with any decisions between.
     #[test]
     fn nothing_that_comes_is_too_much(

@@ -371,6 +371,8 @@ fn what_cannot_be_done_is_said() {
     assert!(response.headers.get("Allow").unwrap().contains("INVITE"));
     let text = format!("{PLAIN}v=0\r\nc=IN IP4 198.51.100.7\r\nm=audio 30000 RTP/AVP 18\r\n");
     check_text("no codec", text.as_bytes(), Status(488));
+    let text = format!("{PLAIN}v=0\r\nm=audio 0 RTP/AVP 0\r\n");
+    check_text("no stream", text.as_bytes(), Status(488));
     let text = format!("{PLAIN}v=0\r\nm=oops\r\n");
     check_text("broken sdp", text.as_bytes(), Status(400));
     let text = format!(
