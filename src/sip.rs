@@ -17,10 +17,12 @@
 //! Does not know what sockets there are, who may record, what RTP looks like, or what becomes of the audio.
 
 mod body;
+pub mod client;
 pub mod description;
 mod dialog;
 pub mod digest;
 pub mod framing;
+mod lifetime;
 pub mod message;
 pub mod metadata;
 pub mod multipart;

@@ -14,7 +14,7 @@ pub(super) const ACCEPT: &str =
     "application/sdp, application/rs-metadata+xml, application/rs-metadata, multipart/mixed";
 
 /// The parts of a body that matter.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Bodies<'a> {
     pub(super) description: Option<&'a [u8]>,
     pub(super) metadata: Option<&'a [u8]>,
@@ -23,7 +23,7 @@ pub(super) struct Bodies<'a> {
 }
 
 /// Why a body is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(super) enum BodyFault {
     /// 415.
     Unsupported,

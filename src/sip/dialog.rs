@@ -7,7 +7,7 @@ use super::message::{CSeq, Essentials, Headers, Method, NameAddr, Request, Uri};
 use super::{Flow, Transport};
 
 /// Most hops of a route set.
-const MOST_ROUTES: usize = 32;
+pub(super) const MOST_ROUTES: usize = 32;
 
 /// One dialog, seen from our side.
 #[derive(Clone)]

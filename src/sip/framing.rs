@@ -5,18 +5,29 @@
 //!
 //! **Architecture invariant:** at most one message of [`LONGEST_MESSAGE`] bytes is held.
 
+use std::fmt;
+
 use super::message::LONGEST_MESSAGE;
 
 /// What a ping is answered with.
 pub const PONG: &[u8] = b"\r\n";
 
 /// What came on a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Frame {
     /// The bytes of a message.
     Message(Vec<u8>),
     /// The peer asks whether the connection lives: send [`PONG`].
     Ping,
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Frame::Message(bytes) => write!(f, "Message({} bytes)", bytes.len()),
+            Frame::Ping => f.write_str("Ping"),
+        }
+    }
 }
 
 /// Why nothing more can be told apart on a stream, which is to be closed.
@@ -31,7 +42,7 @@ pub enum FramingError {
 }
 
 /// One direction of one connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Framing {
     held: Vec<u8>,
     /// Up to where the end of the headers was looked for.
@@ -41,6 +52,12 @@ pub struct Framing {
     /// Line feeds seen between messages.
     empty_lines: u8,
     failed: Option<FramingError>,
+}
+
+impl fmt::Debug for Framing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Framing({} bytes, {:?})", self.held.len(), self.failed)
+    }
 }
 
 impl Framing {

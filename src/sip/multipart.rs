@@ -6,6 +6,8 @@
 //!
 //! **Architecture invariant:** at most [`MOST_PARTS`] parts and two levels.
 
+use std::fmt;
+
 use super::message::{ContentType, Headers};
 
 /// Most parts of a body, those within parts included.
@@ -31,7 +33,7 @@ pub enum MultipartError {
 }
 
 /// One part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Part<'a> {
     /// What the part is; `None` if it does not say or says it in no known form.
     pub content_type: Option<ContentType>,
@@ -39,6 +41,17 @@ pub struct Part<'a> {
     pub disposition: Option<String>,
     /// Its content.
     pub body: &'a [u8],
+}
+
+impl fmt::Debug for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Part({:?}, {} bytes)",
+            self.content_type,
+            self.body.len()
+        )
+    }
 }
 
 /// The parts of a body, in order.
@@ -177,7 +190,7 @@ fn part(bytes: &[u8]) -> Result<Part<'_>, MultipartError> {
 }
 
 /// What is written into a part.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct NewPart<'a> {
     /// Its type.
     pub content_type: &'a str,
@@ -185,6 +198,17 @@ pub struct NewPart<'a> {
     pub disposition: Option<&'a str>,
     /// Its content.
     pub body: &'a [u8],
+}
+
+impl fmt::Debug for NewPart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "NewPart({}, {} bytes)",
+            self.content_type,
+            self.body.len()
+        )
+    }
 }
 
 /// Writes a `multipart/mixed` body; the type with the boundary, and the body. The boundary is to be in none of the

@@ -124,7 +124,9 @@ impl Headers {
         let required = |name| self.single(name)?.ok_or(Fault::Missing(name));
         let address = |name| NameAddr::parse(required(name)?).ok_or(Fault::Header(name));
         let vias = self.list("Via").ok_or(Fault::Header("Via"))?;
-        let via = vias.first().ok_or(Fault::Missing("Via"))?;
+        let vias: Option<Vec<Via>> = vias.iter().map(|via| Via::parse(via)).collect();
+        let vias = vias.ok_or(Fault::Header("Via"))?;
+        let via = vias.into_iter().next().ok_or(Fault::Missing("Via"))?;
         let call_id = required("Call-ID")?;
         if call_id.is_empty() || call_id.contains(char::is_whitespace) {
             return Err(Fault::Header("Call-ID"));
@@ -135,7 +137,7 @@ impl Headers {
             return Err(Fault::Header("From"));
         }
         Ok(Essentials {
-            via: Via::parse(via).ok_or(Fault::Header("Via"))?,
+            via,
             from,
             to: address("To")?,
             call_id: call_id.to_owned(),

@@ -181,6 +181,8 @@ impl NameAddr {
                 let uri = address[open + 1..].strip_suffix('>')?.trim();
                 (address[..open].trim(), uri)
             }
+            // RFC 3261, 20.10: whose question mark would it be?
+            None if address.contains('?') => return None,
             None => ("", address),
         };
         // RFC 3261, 25.1: a name is quoted, or a row of tokens. Letters of other languages are taken.

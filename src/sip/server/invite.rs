@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::media::{Media, Plan};
 use super::requests::{ALLOW, SUPPORTED};
-use super::session::{Interval, Pending, Phase, Session, Unacknowledged};
+use super::session::{Pending, Phase, Session};
 use super::{Action, Change, DecisionError, EndReason, Invitation, Refusal, Srs};
 use crate::call::Sensitive;
 use crate::sip::body::{ACCEPT, Bodies};
 use crate::sip::description::{Description, LocalMedia};
 use crate::sip::dialog::Dialog;
 use crate::sip::digest::Verdict;
+use crate::sip::lifetime::{Interval, Unacknowledged};
 use crate::sip::message::{Essentials, Headers, Refresher, Request, Response};
 use crate::sip::metadata::{Annotation, MOST, RecordingMetadata};
-use crate::sip::transaction::{GIVE_UP, T1};
 use crate::sip::{Flow, SessionId, Transport};
 
 /// Headers that tell of the call that is recorded.
@@ -87,6 +87,9 @@ impl Srs {
                 wanted: Vec::new(),
             },
         };
+        if plan.offer.is_some() && plan.wanted.is_empty() {
+            return Err(plainly(488));
+        }
         let invitation = Invitation {
             session: id,
             flow,
@@ -267,14 +270,8 @@ impl Srs {
         }
         if request.method == crate::sip::message::Method::Invite {
             let number = request.essentials().map_or(0, |known| known.cseq.number);
-            session.unacknowledged = Some(Unacknowledged {
-                bytes: response.write(),
-                number,
-                again: now + T1,
-                interval: T1,
-                until: now + GIVE_UP,
-                offered,
-            });
+            let sent = Unacknowledged::new(now, response.write(), number, offered);
+            session.unacknowledged = Some(sent);
         }
         self.transactions.answer(now, transaction, &response);
         self.reschedule(id);
@@ -395,19 +392,9 @@ impl Srs {
             None => Refresher::Uac,
         };
         Ok(Some((
-            interval(now, seconds, refresher == Refresher::Uas),
+            Interval::new(now, seconds, refresher == Refresher::Uas),
             refresher,
         )))
-    }
-}
-
-/// RFC 4028, 10: refreshed by half, ended shortly before the end.
-pub(super) fn interval(now: Duration, seconds: u32, ours: bool) -> Interval {
-    let all = Duration::from_secs(seconds.into());
-    Interval {
-        seconds,
-        expires: now + all - (all / 3).min(Duration::from_secs(32)),
-        refresh: ours.then_some(now + all / 2),
     }
 }
 

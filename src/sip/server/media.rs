@@ -33,7 +33,7 @@ pub(super) struct Media {
     answered: Option<Description>,
     origin: Origin,
     /// Our description as it was sent last.
-    text: String,
+    text: Sensitive<String>,
 }
 
 impl Media {
@@ -44,7 +44,7 @@ impl Media {
             taking: Vec::new(),
             answered: None,
             origin: Origin { id, version: 1 },
-            text: String::new(),
+            text: Sensitive::new(String::new()),
         }
     }
 
@@ -56,7 +56,7 @@ impl Media {
 
     /// Our description as it was sent last.
     pub(super) fn text(&self) -> &str {
-        &self.text
+        self.text.expose()
     }
 
     /// What would be taken of an offer; `None` if it has audio and nothing of it can be recorded.
@@ -131,12 +131,12 @@ impl Media {
 
     /// Sets the text; its version is greater if it differs (RFC 3264, 8).
     fn say(&mut self, text: impl Fn(&Self) -> String) {
-        let same = text(self);
+        let same = Sensitive::new(text(self));
         if same != self.text {
-            if !self.text.is_empty() {
+            if !self.text.expose().is_empty() {
                 self.origin.version += 1;
             }
-            self.text = text(self);
+            self.text = Sensitive::new(text(self));
         }
     }
 

@@ -7,6 +7,7 @@ use super::EndReason;
 use super::media::{Media, Plan};
 use crate::sip::SessionId;
 use crate::sip::dialog::Dialog;
+use crate::sip::lifetime::{Interval, Unacknowledged};
 use crate::sip::message::Request;
 use crate::sip::metadata::RecordingMetadata;
 use crate::sip::transaction::layer::TransactionId;
@@ -29,28 +30,6 @@ pub(super) struct Pending {
     pub(super) request: Request,
     pub(super) plan: Plan,
     pub(super) decide_by: Duration,
-}
-
-/// A 200 to an INVITE that is sent again until it is acknowledged (RFC 3261, 13.3.1.4).
-#[derive(Debug)]
-pub(super) struct Unacknowledged {
-    pub(super) bytes: Vec<u8>,
-    pub(super) number: u32,
-    pub(super) again: Duration,
-    pub(super) interval: Duration,
-    pub(super) until: Duration,
-    /// Whether it had an offer of ours, which the ACK answers.
-    pub(super) offered: bool,
-}
-
-/// How long the session lasts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Interval {
-    pub(super) seconds: u32,
-    /// When it is ended if nobody refreshes.
-    pub(super) expires: Duration,
-    /// When we refresh, if that is for us.
-    pub(super) refresh: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -82,7 +61,7 @@ impl Session {
         let unacknowledged = self.unacknowledged.as_ref();
         [
             self.pending.as_ref().map(|pending| pending.decide_by),
-            unacknowledged.map(|sent| sent.again.min(sent.until)),
+            unacknowledged.map(Unacknowledged::next_timeout),
             self.interval.map(|interval| interval.expires),
             self.interval.and_then(|interval| interval.refresh),
         ]

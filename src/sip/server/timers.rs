@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::invite::interval;
 use super::requests::{ALLOW, SUPPORTED};
 use super::session::Phase;
 use super::{EndReason, Srs};
+use crate::sip::lifetime::{Due, Interval};
 use crate::sip::message::{Essentials, Method, Refresher, Response};
-use crate::sip::transaction::T2;
 use crate::sip::transaction::layer::TransactionId;
 use crate::sip::{Flow, SessionId};
 
@@ -45,17 +44,17 @@ impl Srs {
         let Some(session) = self.sessions.get_mut(&id) else {
             return;
         };
-        if let Some(sent) = &mut session.unacknowledged {
-            if sent.until <= now {
+        let unacknowledged = session.unacknowledged.as_mut();
+        match unacknowledged.map_or(Due::Nothing, |sent| sent.due(now)) {
+            Due::Nothing => {}
+            Due::Again(bytes) => {
+                let flow = session.dialog.flow;
+                self.transactions.send(flow, bytes);
+            }
+            Due::GivenUp => {
                 session.unacknowledged = None;
                 let reason = session.leaving.take().unwrap_or(EndReason::NotAcknowledged);
                 return self.leave(now, id, reason);
-            }
-            if sent.again <= now {
-                sent.interval = (sent.interval * 2).min(T2);
-                sent.again = now + sent.interval;
-                let (flow, bytes) = (session.dialog.flow, sent.bytes.clone());
-                self.transactions.send(flow, bytes);
             }
         }
         let Some(interval) = self.sessions.get(&id).and_then(|session| session.interval) else {
@@ -194,7 +193,7 @@ impl Srs {
                     let seconds = told.map_or(known.seconds, |told| told.seconds.max(90));
                     // In our own request we are the uac.
                     let theirs = told.and_then(|told| told.refresher) == Some(Refresher::Uas);
-                    interval(now, seconds, !theirs)
+                    Interval::new(now, seconds, !theirs)
                 });
             }
             // RFC 3261, 12.2.1.2: the dialog is gone.

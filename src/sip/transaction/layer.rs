@@ -179,8 +179,9 @@ impl Transactions {
         self.entries.get(&id).map(|entry| entry.owner)
     }
 
-    pub(in crate::sip) fn state(&self, id: TransactionId) -> Option<State> {
-        self.entries.get(&id).map(|entry| entry.transaction.state())
+    /// Forgets a transaction whose user no longer wants to know.
+    pub(in crate::sip) fn abandon(&mut self, id: TransactionId) {
+        self.remove(id);
     }
 
     /// Begins to answer a request; `None` if there are too many.
