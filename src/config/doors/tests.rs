@@ -1,3 +1,4 @@
+use crate::call::Leg;
 use crate::config::Config;
 use crate::config::doors::{Authentication, Protocol};
 
@@ -191,4 +192,55 @@ fn audiohook_keys_have_a_secret_each_or_none() {
         "a client secret for each of api_keys",
     );
     check("[doors.audiohook.auth]\n", "auth.api_keys: is missing");
+}
+
+#[test]
+fn a_door_for_recording_sessions_has_ports_and_parties() {
+    let door = |rest: &str| {
+        let text = format!("[doors.sbc]\nprotocol = \"siprec\"\n{rest}");
+        Config::parse(&text, "hushgate.toml").map(|config| config.doors[0].clone())
+    };
+    let plain = door("").unwrap();
+    assert_eq!(plain.listen.port(), 5_060);
+    assert_eq!(plain.rtp_ports, 40_000..=40_999);
+    assert_eq!((plain.first, plain.strict_source), (Leg::Customer, true));
+    let set = door(
+        "listen = \"127.0.0.1:5070\"\nrtp_ports = \"20000-20099\"\nadvertise = \"192.0.2.7\"\nfirst = \"agent\"\n\
+         strict_source = false\nnetworks = [\"192.0.2.0/24\"]\n",
+    )
+    .unwrap();
+    assert_eq!(set.rtp_ports, 20_000..=20_099);
+    assert_eq!(set.advertise, Some("192.0.2.7".parse().unwrap()));
+    assert_eq!((set.first, set.strict_source), (Leg::Agent, false));
+    for (rest, expected) in [
+        (
+            "rtp_ports = \"20001-20099\"\n",
+            "doors.sbc.rtp_ports: expected a range",
+        ),
+        (
+            "rtp_ports = \"900-20099\"\n",
+            "doors.sbc.rtp_ports: expected a range",
+        ),
+        (
+            "rtp_ports = \"20000\"\n",
+            "doors.sbc.rtp_ports: expected a range",
+        ),
+        ("first = \"mixed\"\n", "doors.sbc.first: \"mixed\""),
+        (
+            "path = \"/sbc\"\n",
+            "doors.sbc.path: means nothing to siprec",
+        ),
+        (
+            "[doors.sbc.auth]\nsecrets = [\"env:A\"]\n",
+            "say with networks who may come in",
+        ),
+    ] {
+        let problem = door(rest).unwrap_err().to_string();
+        assert!(problem.contains(expected), "{problem}\nlacks {expected}");
+    }
+    let text = "[doors.twilio]\nrtp_ports = \"20000-20099\"\n";
+    let problem = Config::parse(text, "hushgate.toml")
+        .unwrap_err()
+        .to_string();
+    assert!(problem.contains("means nothing to twilio"), "{problem}");
 }
