@@ -4,7 +4,8 @@
 //! anything; only then its sender has the port. Knows no socket: datagrams come in with their time, reports go
 //! out as bytes.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::packet::{Family, family};

@@ -8,7 +8,8 @@
 //! A sender is latched by [`SourceGuard::confirm`] alone, after its packet proved to be one: whoever sends
 //! noise does not take the port. Ports are not compared between streams, and the time is an input.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What a port is told of its sender.

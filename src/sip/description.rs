@@ -12,7 +12,8 @@ mod negotiation;
 mod read;
 mod write;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use crate::call::Sensitive;
 

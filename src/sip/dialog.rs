@@ -1,7 +1,8 @@
 //! One dialog (RFC 3261, 12): what its requests are made of and where they go.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use super::message::{CSeq, Essentials, Headers, Method, NameAddr, Request, Uri};
 use super::{Flow, Transport};

@@ -27,7 +27,8 @@ mod timers;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::description::{Codec, LocalMedia, RemoteStream};

@@ -1,6 +1,7 @@
 //! Text to streams, by the crate `sdp-types`.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use sdp_types::{Attribute, Connection, Media, ParserError, Session};
 

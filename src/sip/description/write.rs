@@ -1,7 +1,8 @@
 //! Descriptions of ours as text.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::net::SocketAddr;
 
 use super::{Codec, Crypto, Description, Direction, LocalMedia, Stream, Taking};
 

@@ -381,7 +381,7 @@ impl Transactions {
         let gone: Vec<TransactionId> = self
             .entries
             .iter()
-            .filter(|(_, entry)| entry.flow == flow)
+            .filter(|(_, entry)| goes_by(entry.flow, flow))
             .map(|(id, _)| *id)
             .collect();
         let mut unanswered = Vec::new();
@@ -399,6 +399,15 @@ impl Transactions {
         }
         unanswered
     }
+}
+
+/// Whether what was sent to `sent` was sent on the connection `closed`. Sockets for datagrams are no connections.
+fn goes_by(sent: Flow, closed: Flow) -> bool {
+    let any = Flow {
+        connection: 0,
+        ..closed
+    };
+    closed.transport.is_reliable() && (sent == closed || sent == any)
 }
 
 /// An ACK for a refusal or a CANCEL: what is the same in their INVITE is copied (RFC 3261, 9.1 and 17.1.1.3).

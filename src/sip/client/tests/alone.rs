@@ -563,7 +563,10 @@ fn connections_may_be_lost() {
         ..RECORDER
     };
     let target = Target {
-        flow: tcp,
+        flow: Flow {
+            connection: 0,
+            ..tcp
+        },
         ..target()
     };
     let lines = vec![line(30_000, "1"), line(30_002, "2")];

@@ -416,4 +416,9 @@ fn keys_need_a_private_line() {
         text(&bench.status(200)).matches("a=crypto:1 AES").count(),
         2
     );
+    let printed = format!("{:?} {:?}", bench.srs, bench.srs.sessions);
+    // Neither theirs, nor ours, nor as numbers.
+    for secret in [key, "BQUFBQ", "5, 5, 5", "alice"] {
+        assert!(!printed.contains(secret), "{printed}");
+    }
 }
