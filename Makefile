@@ -33,15 +33,18 @@ bench-connections: install-tools ## Measure 1,000 idle and 200 active connection
 
 FUZZ_SECONDS ?= 60
 FUZZ = $(CARGO) +nightly fuzz
+FUZZ_TARGETS = detect wav twilio audiohook audiosocket chan_websocket audio_fork vonage rtp sip \
+  description metadata signatures recorders event_socket answers config policy ggml
 
 fuzz: install-tools ## Fuzz each reader of foreign input for FUZZ_SECONDS (wants nightly Rust and cargo-fuzz)
 	@$(FUZZ) --version >/dev/null 2>&1 || { \
 	  echo "make fuzz: nightly Rust or cargo-fuzz is missing; get them with" >&2; \
 	  echo "  rustup toolchain install nightly && cargo install --locked cargo-fuzz" >&2; \
 	  echo "(make test runs the same targets on damaged seeds without them)" >&2; exit 1; }
-	@for reader in detect wav twilio audiosocket chan_websocket audio_fork vonage policy ggml; do \
+	@for reader in $(FUZZ_TARGETS); do \
 	  mkdir -p target/fuzz/corpus/$$reader && \
-	  $(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz $$reader target/fuzz/corpus/$$reader -- \
+	  $(FUZZ) run --fuzz-dir tests/fuzz --target-dir target/fuzz $$reader \
+	    target/fuzz/corpus/$$reader tests/fuzz/seeds/$$reader -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; \
 	done
 

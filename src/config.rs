@@ -129,7 +129,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// A file cannot be read.
-    #[error("{}: cannot be read: {source}", file.display())]
+    #[error("{}: cannot be read: {source}", one_line(&file.to_string_lossy()))]
     Unreadable {
         /// Which file.
         file: PathBuf,
@@ -137,7 +137,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A file's text is not what was expected.
-    #[error("{}:{line}: {problem}", file.display())]
+    #[error("{}:{line}: {problem}", one_line(&file.to_string_lossy()))]
     InFile {
         /// Which file.
         file: PathBuf,
@@ -278,11 +278,16 @@ fn load_policy(file: Option<&Path>, profile: Option<Profile>) -> Result<Policy, 
                 file: path.to_owned(),
                 source,
             })?;
-            Policy::parse(&text, &path.display().to_string())?
+            Policy::parse(&text, &one_line(&path.to_string_lossy()))?
         }
         None => Policy::default(),
     };
     Ok(profile.map_or_else(|| policy.clone(), |profile| policy.with_profile(profile)))
+}
+
+/// A text that came from a file, without what would begin a line of its own in a log or steer a terminal.
+fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 fn out_of(count: usize, least: usize, most: usize) -> Option<String> {

@@ -22,7 +22,7 @@ pub struct Control {
     pub settings: Settings,
     /// Authorities that vouch for the platform's certificate; `None` means the system's.
     pub authorities: Option<PathBuf>,
-    /// As it is written, with references in place of secrets.
+    /// As it is written, with references in place of secrets and paths seen from the working directory.
     written: toml::Table,
 }
 
@@ -34,7 +34,8 @@ impl Control {
         control(Some(&source), "control", 0..text.len(), section)
     }
 
-    /// The section as it is written, with references in place of secrets.
+    /// The section as it is written, with references in place of secrets and paths seen from the working
+    /// directory.
     pub fn written(&self) -> &toml::Table {
         &self.written
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::doors::DoorSection;
-use super::{ConfigError, Overload};
+use super::{ConfigError, Overload, one_line};
 use crate::policy::Profile;
 
 /// A file's values. What is absent is the default.
@@ -100,7 +100,15 @@ impl Source {
         ConfigError::InFile {
             file: self.file.clone(),
             line: before.matches('\n').count() + 1,
-            problem: problem.to_owned(),
+            problem: one_line(problem),
+        }
+    }
+
+    /// A reference to a secret, whose file is seen from the working directory.
+    pub(super) fn reference(&self, written: &str) -> String {
+        match written.strip_prefix("file:") {
+            Some(path) => format!("file:{}", self.beside(Path::new(path)).display()),
+            None => written.to_owned(),
         }
     }
 

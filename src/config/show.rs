@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::control::Control;
 use super::doors::{Authentication, Protocol};
 use super::{Config, Door};
 use crate::policy::Profile;
@@ -169,7 +170,19 @@ fn door_lines(door: &Door) -> Vec<String> {
                 .into(),
         ),
     }
+    if let Some(control) = &door.control {
+        lines.push(control_section(&door.name, control));
+    }
     lines
+}
+
+/// `[doors.NAME.control]` with the tables in it.
+fn control_section(door: &str, control: &Control) -> String {
+    let table = |name: &str, value: toml::Table| {
+        toml::Table::from_iter([(name.to_owned(), toml::Value::Table(value))])
+    };
+    let door = table(door, table("control", control.written().clone()));
+    table("doors", door).to_string().trim_end().to_owned()
 }
 
 fn authentication_lines(authentication: &Authentication) -> Vec<String> {

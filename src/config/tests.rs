@@ -116,6 +116,48 @@ fn what_is_shown_means_the_same() {
     assert_eq!(again.doors[0].outbound, crate::call::Leg::Customer);
 }
 
+/// What is shown is seen from the working directory, wherever the configuration lies.
+#[test]
+fn control_and_paths_are_shown_as_they_are_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "sesame\n").unwrap();
+    let file = folder.path().join("hushgate.toml").display().to_string();
+    let text = "[doors.telnyx]\nauth.secrets = [\"file:secret\"]\n[doors.telnyx.control]\nkind = \"http\"\n\
+        secret = \"file:secret\"\nauthorities = \"ca.pem\"\nheaders.X-Key = \"file:secret\"\n\
+        pause = { url = \"https://r.example\", success = [204] }\nresume = { url = \"https://r.example\" }\n";
+    let config = Config::parse(text, &file).unwrap();
+    let shown = config.to_toml();
+    let again = Config::parse(&shown, "b.toml").unwrap_or_else(|error| panic!("{error}\n{shown}"));
+    assert!(!shown.contains("sesame"));
+    assert_eq!(again.to_json(), config.to_json());
+    let control = |config: &Config| config.doors[0].control.clone().unwrap();
+    assert_eq!(control(&again).written(), control(&config).written());
+    assert_eq!(
+        control(&again).authorities,
+        Some(folder.path().join("ca.pem"))
+    );
+}
+
+#[test]
+fn an_error_is_one_line_whatever_is_in_the_file() {
+    for (text, expected) in [
+        (r#"[doors."a\nb"]"#, "a b"),
+        (
+            "[doors.x]\nprotocol = \"twilio\"\nauth.secrets = [\"env:A\\nB\"]",
+            "A B",
+        ),
+        (
+            "[doors.x]\nprotocol = \"twilio\"\nauth.secrets = [\"file:\\u001b[2J\"]",
+            "[2J",
+        ),
+        ("[policy]\nfile = \"no\\nsuch\"", "no such: cannot be read"),
+    ] {
+        let problem = problem(text);
+        assert!(!problem.contains(char::is_control), "{problem:?}");
+        assert!(problem.contains(expected), "{problem:?}\nlacks {expected}");
+    }
+}
+
 #[test]
 fn a_policy_file_is_read_beside_the_configuration() {
     let folder = tempfile::tempdir().unwrap();

@@ -114,7 +114,7 @@ pub(super) fn parse(text: &str, source_name: &str) -> Result<Policy, PolicyError
             source_name: source_name.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
-            problem: problem.text.replace('\n', " "),
+            problem: problem.text.replace(char::is_control, " "),
         }
     };
     let file: PolicyFile = toml::from_str(text).map_err(|error| {

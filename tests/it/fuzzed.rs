@@ -2,9 +2,23 @@
 //!
 //! `make fuzz` goes on where this ends.
 
+use std::path::Path;
 use std::time::Duration;
 
-use base64::Engine;
+use hushgate::audio::wav_file::WavFile;
+use hushgate::call::{CallId, Leg};
+use hushgate::config::Config;
+use hushgate::detect::text::find_in_text;
+use hushgate::egress::forward::{Parting, Standing};
+use hushgate::ingress::audio_fork::{self, AudioForkAdapter};
+use hushgate::ingress::audiohook::{AudioHookAdapter, AudioHookHandshake};
+use hushgate::ingress::audiosocket::AudioSocketAdapter;
+use hushgate::ingress::chan_websocket::ChanWebSocketAdapter;
+use hushgate::ingress::twilio::{Dialect, TwilioAdapter};
+use hushgate::ingress::vonage::{self, VonageAdapter};
+use hushgate::ingress::{Adapter, Incoming};
+use hushgate::model::ggml::check;
+use hushgate::policy::Policy;
 use proptest::prelude::*;
 
 #[path = "../fuzz/targets.rs"]
@@ -47,213 +61,44 @@ fn damaged(seed: &[u8], damages: &[Damage]) -> Vec<u8> {
     bytes
 }
 
-/// Something valid for each target.
-fn seed(target: &str) -> Vec<u8> {
-    match target {
-        "detect" => "agent: What's the card number?\ncustomer: four one one one, 1111 1111 1111, 유효 기간은 06/29\r\n\
-                     고객: 카드 번호는 사오삼구 일사팔팔, my social is 219-09-9999\nagent: Thank you.\n"
-            .into(),
-        "wav" => wav(),
-        "twilio" => twilio().into(),
-        "audiosocket" => audiosocket(),
-        "chan_websocket" => chan_websocket(),
-        "audio_fork" => audio_fork(),
-        "vonage" => vonage(),
-        "rtp" => rtp(),
-        "policy" => "profile = \"strict\"\nlast_four = \"hide\"\n[defaults]\nmode = \"pause\"\npad_before_ms = 100\n\
-                     [kinds.pan]\nlegs = [\"customer\"]\n[[custom]]\nname = \"member_id\"\npattern = \"LLD7\"\n\
-                     context = [\"member id\"]\nchecksum = \"luhn\"\n"
-            .into(),
-        _ => ggml(),
-    }
-}
-
-/// A tenth of a second of two channels.
-fn wav() -> Vec<u8> {
-    let mut file =
-        b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x02\0\x40\x1f\0\0\0\x7d\0\0\x04\0\x10\0data"
-            .to_vec();
-    file.extend(3_200_u32.to_le_bytes());
-    file.extend((0..3_200_u32).map(|sample| (sample % 251) as u8));
-    file
-}
-
-fn twilio() -> String {
-    let payload = base64::prelude::BASE64_STANDARD.encode([0xd5; 160]);
-    let media = |track: &str, chunk: u32| {
-        let timestamp = chunk * 20;
-        format!(
-            r#"{{"event":"media","streamSid":"MZ1","media":{{"track":"{track}","chunk":"{chunk}","timestamp":"{timestamp}","payload":"{payload}"}}}}"#
-        )
-    };
-    [
-        r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#.to_owned(),
-        r#"{"event":"start","streamSid":"MZ1","start":{"callSid":"CA1","tracks":["inbound","outbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}}}"#.to_owned(),
-        media("inbound", 1),
-        media("outbound", 1),
-        r#"{"event":"dtmf","streamSid":"MZ1","dtmf":{"track":"inbound_track","digit":"1"}}"#.to_owned(),
-        media("inbound", 4),
-        r#"{"event":"stop","streamSid":"MZ1","stop":{"callSid":"CA1"}}"#.to_owned(),
-    ]
-    .join("\n")
-}
-
-/// A message of bytes, as `targets::messages` reads it.
-fn binary(bytes: &[u8]) -> Vec<u8> {
-    [&[u8::try_from(bytes.len()).unwrap()], bytes].concat()
-}
-
-/// A text message.
-fn text(line: &str) -> Vec<u8> {
-    [&[128], line.as_bytes(), b"\n"].concat()
-}
-
-/// A second in which nothing comes.
-const SECOND: [u8; 1] = [255];
-
-/// A TCP connection: a UUID, audio, a key, a kind that is not known, a pause, more audio, hangup.
-fn audiosocket() -> Vec<u8> {
-    let audio = [&[0x10, 1, 0x40][..], &[7; 320]].concat();
-    let before = [
-        &[0x01, 0, 16][..],
-        &[0xAB; 16],
-        &audio,
-        &audio,
-        &[0x03, 0, 1, b'5', 0x77, 0, 2, 1, 1],
-    ]
-    .concat();
-    let after = [&audio[..], &audio, &[0x00, 0, 0]].concat();
-    let pieces = |bytes: &[u8]| bytes.chunks(110).flat_map(binary).collect::<Vec<u8>>();
-    [pieces(&before), SECOND.to_vec(), pieces(&after)].concat()
-}
-
-fn chan_websocket() -> Vec<u8> {
-    [
-        text(
-            r#"{"event":"MEDIA_START","connection_id":"conn1","channel_id":"1795307430.15","format":"slin16"}"#,
-        ),
-        text(r#"{"event":"DTMF_END","channel_id":"1795307430.15","digit":"5"}"#),
-        binary(&[7; 120]),
-        text("DTMF_END digit:5 channel_id:1795307430.15"),
-        SECOND.to_vec(),
-        binary(&[8; 120]),
-        binary(&[9; 60]),
-    ]
-    .concat()
-}
-
-fn audio_fork() -> Vec<u8> {
-    [
-        text(r#"{"sampleRate":8000,"mixType":"stereo","callSid":"c6b1","rate":8000,"channels":2}"#),
-        binary(&[7; 121]),
-        text(r#"{"event":"dtmf","dtmf":"5","duration":"1600"}"#),
-        binary(&[8; 123]),
-        SECOND.to_vec(),
-        binary(&[9; 100]),
-        binary(&[]),
-    ]
-    .concat()
-}
-
-fn vonage() -> Vec<u8> {
-    [
-        text(
-            r#"{"event":"websocket:connected","content-type":"audio/l16;rate=16000","ticket":"T-1"}"#,
-        ),
-        binary(&[7; 120]),
-        text(r#"{"event":"websocket:dtmf","digit":"5","duration":260}"#),
-        SECOND.to_vec(),
-        binary(&[9; 100]),
-    ]
-    .concat()
-}
-
-/// A sender's packets: mu-law with a key and a loss, a report, and after a pause G.722.
-fn rtp() -> Vec<u8> {
-    let packet = |payload_type: u8, sequence: u16, timestamp: u32, payload: &[u8]| {
-        let header = [
-            &[0x80, payload_type][..],
-            &sequence.to_be_bytes(),
-            &timestamp.to_be_bytes(),
-            &[0, 0, 0, 7],
-        ];
-        binary(&[&header.concat(), payload].concat())
-    };
-    let mut datagrams = Vec::new();
-    for index in 0..8_u16 {
-        datagrams.extend(packet(
-            0,
-            65_533_u16.wrapping_add(index),
-            u32::from(index) * 100,
-            &[7; 100],
-        ));
-    }
-    for _ in 0..2 {
-        datagrams.extend(packet(101, 5, 800, &[5, 0x8A, 3, 32]));
-    }
-    for index in 10..14_u16 {
-        datagrams.extend(packet(0, index, u32::from(index) * 100, &[9; 100]));
-    }
-    let report = [&[0x80, 200, 0, 6, 0, 0, 0, 7][..], &[0x55; 20]].concat();
-    datagrams.extend(binary(&report));
-    datagrams.extend(SECOND);
-    for index in 14..20_u16 {
-        datagrams.extend(packet(9, index, 8_000 + u32::from(index) * 100, &[9; 100]));
-    }
-    datagrams
-}
-
-/// A whisper.cpp model up to its first tensor, which is cut off.
-fn ggml() -> Vec<u8> {
-    const TOKENS: i32 = 50_257;
-    let mut numbers: Vec<i32> = vec![
-        0x6767_6d6c,
-        51_864,
-        1_500,
-        384,
-        6,
-        4,
-        448,
-        384,
-        6,
-        4,
-        80,
-        1,
-        80,
-        201,
-    ];
-    numbers.extend([0; 80 * 201]);
-    numbers.push(TOKENS);
-    let mut file: Vec<u8> = numbers
-        .iter()
-        .flat_map(|number| number.to_le_bytes())
+/// The committed seeds of a target by name.
+fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds");
+    let mut seeds: Vec<_> = std::fs::read_dir(folder.join(target))
+        .unwrap()
+        .map(|file| {
+            let file = file.unwrap();
+            let name = file.file_name().into_string().unwrap();
+            (name, std::fs::read(file.path()).unwrap())
+        })
         .collect();
-    for _ in 0..TOKENS {
-        file.extend(1_i32.to_le_bytes());
-        file.push(b' ');
-    }
-    let name = b"decoder.positional_embedding";
-    for number in [2, name.len() as i32, 0, 384, 448] {
-        file.extend(number.to_le_bytes());
-    }
-    file.extend(name);
-    file.extend([0; 64]);
-    file
+    seeds.sort_unstable();
+    assert!(!seeds.is_empty(), "{target}");
+    seeds
 }
 
-/// Runs a target on its seed, on damaged seeds and on bytes at random.
+fn seed(target: &str, name: &str) -> Vec<u8> {
+    let seeds = seeds(target);
+    let (_, bytes) = seeds.into_iter().find(|(known, _)| known == name).unwrap();
+    bytes
+}
+
+/// Runs a target on its seeds, on damaged seeds and on bytes at random.
 fn withstands(name: &str, cases: u32) {
     let (_, target) = targets::ALL
         .into_iter()
         .find(|(known, _)| *known == name)
         .unwrap();
-    let seed = seed(name);
-    target(&seed);
+    let seeds = seeds(name);
+    for (_, seed) in &seeds {
+        target(seed);
+    }
     let config = || ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(cases)
     };
-    proptest!(config(), |(damages in damages())| target(&damaged(&seed, &damages)));
+    let one = prop::sample::select(seeds);
+    proptest!(config(), |((_, seed) in one, damages in damages())| target(&damaged(&seed, &damages)));
     proptest!(config(), |(bytes in prop::collection::vec(any::<u8>(), 0..400))| target(&bytes));
 }
 
@@ -274,14 +119,43 @@ fn protocol_messages_withstand_damage() {
 
 #[test]
 fn untimed_connections_withstand_damage() {
-    for name in ["audiosocket", "chan_websocket", "audio_fork", "vonage"] {
+    for name in [
+        "audiohook",
+        "audiosocket",
+        "chan_websocket",
+        "audio_fork",
+        "vonage",
+    ] {
         withstands(name, 1_000);
     }
 }
 
 #[test]
-fn packets_withstand_damage() {
-    withstands("rtp", 1_000);
+fn recording_sessions_withstand_damage() {
+    for name in ["rtp", "sip", "description", "metadata"] {
+        withstands(name, 500);
+    }
+}
+
+#[test]
+fn proofs_withstand_damage() {
+    withstands("signatures", 1_000);
+}
+
+#[test]
+fn recorders_withstand_damage() {
+    withstands("recorders", 1_000);
+}
+
+#[test]
+fn recorders_elsewhere_withstand_damage() {
+    withstands("event_socket", 1_000);
+    withstands("answers", 1_000);
+}
+
+#[test]
+fn configurations_withstand_damage() {
+    withstands("config", 400);
 }
 
 #[test]
@@ -291,11 +165,33 @@ fn policies_withstand_damage() {
 
 #[test]
 fn speech_models_withstand_damage() {
-    withstands("ggml", 100);
+    withstands("ggml", 50);
+}
+
+/// What is fuzzed is also run here, and has seeds and a binary.
+#[test]
+fn every_target_is_known_to_all() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let makefile = std::fs::read_to_string(root.join("Makefile")).unwrap();
+    let package = std::fs::read_to_string(root.join("tests/fuzz/Cargo.toml")).unwrap();
+    let list = makefile
+        .split_once("FUZZ_TARGETS = ")
+        .and_then(|(_, rest)| rest.split_once("\n\n"))
+        .map(|(list, _)| list.replace('\\', " "))
+        .unwrap();
+    let listed: Vec<&str> = list.split_whitespace().collect();
+    let names: Vec<&str> = targets::ALL.iter().map(|(name, _)| *name).collect();
+    assert_eq!(listed, names);
+    let own = include_str!("fuzzed.rs");
+    for name in names {
+        assert!(!seeds(name).is_empty());
+        assert!(package.contains(&format!("path = \"bin/{name}.rs\"")));
+        assert!(own.contains(&format!("\"{name}\"")), "{name}");
+    }
 }
 
 /// A connection's seed has so many messages, all of which are taken.
-fn understood(mut adapter: impl hushgate::ingress::Adapter, seed: &[u8], accepted: u64) {
+fn understood(mut adapter: impl Adapter, seed: &[u8], accepted: u64) {
     for message in targets::messages(seed) {
         adapter
             .handle(message.body.incoming(), message.since, &mut Vec::new())
@@ -306,83 +202,119 @@ fn understood(mut adapter: impl hushgate::ingress::Adapter, seed: &[u8], accepte
 
 /// Seeds that are refused at once would try little.
 #[test]
-fn seeds_are_understood() {
-    use hushgate::ingress::Adapter;
-
-    let text = String::from_utf8(seed("detect")).unwrap();
-    let findings =
-        hushgate::detect::text::find_in_text(&text, &hushgate::policy::Policy::default());
-    assert!(findings.len() >= 3, "{findings:?}");
-    let policy = String::from_utf8(seed("policy")).unwrap();
-    assert!(hushgate::policy::Policy::parse(&policy, "policy.toml").is_ok());
-    let mut twilio = hushgate::ingress::twilio::TwilioAdapter::new(
-        hushgate::ingress::twilio::Dialect::Twilio,
-        hushgate::call::Leg::Agent,
-    );
-    for message in self::twilio().lines() {
-        twilio
-            .handle(
-                hushgate::ingress::Incoming::Text(message),
-                Duration::ZERO,
-                &mut Vec::new(),
-            )
-            .unwrap();
+fn seeds_of_connections_are_understood() {
+    for (name, accepted) in [("twilio.jsonl", 7), ("telnyx.jsonl", 6), ("plivo.jsonl", 5)] {
+        let dialect = match name {
+            "twilio.jsonl" => Dialect::Twilio,
+            "telnyx.jsonl" => Dialect::Telnyx,
+            _ => Dialect::Plivo,
+        };
+        let mut twilio = TwilioAdapter::new(dialect, Leg::Agent);
+        for message in String::from_utf8(seed("twilio", name)).unwrap().lines() {
+            twilio
+                .handle(Incoming::Text(message), Duration::ZERO, &mut Vec::new())
+                .unwrap();
+        }
+        assert_eq!(twilio.tally().accepted, accepted, "{name}");
     }
-    assert_eq!(twilio.tally().accepted, 7);
-    let id = || hushgate::call::CallId::new("x").unwrap();
+    let audiohook = || {
+        let ids = AudioHookHandshake::new(targets::ORGANIZATION, targets::SESSION);
+        AudioHookAdapter::new(ids.unwrap())
+    };
+    understood(audiohook(), &seed("audiohook", "call"), 8);
+    understood(audiohook(), &seed("audiohook", "paused"), 8);
+    understood(audiohook(), &seed("audiohook", "trial"), 3);
     understood(
-        hushgate::ingress::audiosocket::AudioSocketAdapter::new(Default::default()),
-        &audiosocket(),
+        AudioSocketAdapter::new(Default::default()),
+        &seed("audiosocket", "call"),
         7,
     );
     understood(
-        hushgate::ingress::chan_websocket::ChanWebSocketAdapter::new(Default::default()),
-        &chan_websocket(),
+        ChanWebSocketAdapter::new(Default::default()),
+        &seed("chan_websocket", "json"),
         6,
     );
-    let jambonz = hushgate::ingress::audio_fork::Settings::new(
-        hushgate::ingress::audio_fork::Dialect::Jambonz,
-        id(),
-    );
+    let id = || CallId::new("x").unwrap();
+    let jambonz = audio_fork::Settings::new(audio_fork::Dialect::Jambonz, id());
     understood(
-        hushgate::ingress::audio_fork::AudioForkAdapter::new(jambonz),
-        &audio_fork(),
+        AudioForkAdapter::new(jambonz),
+        &seed("audio_fork", "stereo"),
         6,
     );
-    let vonage = hushgate::ingress::vonage::Settings {
+    let vonage = vonage::Settings {
         call_header: None,
         fallback: id(),
     };
-    understood(
-        hushgate::ingress::vonage::VonageAdapter::new(vonage),
-        &self::vonage(),
-        4,
-    );
-    let formats = [
-        (0, hushgate::rtp::PayloadFormat::Pcmu),
-        (9, hushgate::rtp::PayloadFormat::G722),
-        (
-            101,
-            hushgate::rtp::PayloadFormat::TelephoneEvent { clock: 8_000 },
-        ),
-    ];
-    let settings =
-        hushgate::rtp::Settings::new(formats.to_vec(), hushgate::audio::SampleRate::SPEECH);
-    let mut receiver = hushgate::rtp::Receiver::new(settings);
-    for message in targets::messages(&rtp()) {
-        let targets::Body::Binary(datagram) = message.body else {
-            panic!("packets are no text");
-        };
-        receiver.handle_packet(message.since, datagram, &mut Vec::new());
+    understood(VonageAdapter::new(vonage), &seed("vonage", "call"), 4);
+}
+
+#[test]
+fn seeds_of_files_are_understood() {
+    let text = String::from_utf8(seed("detect", "card-and-social.txt")).unwrap();
+    let findings = find_in_text(&text, &Policy::default());
+    assert!(findings.len() >= 3, "{findings:?}");
+    for (name, text) in seeds("policy") {
+        let text = String::from_utf8(text).unwrap();
+        Policy::parse(&text, &name).unwrap();
     }
-    let counters = receiver.counters();
-    assert_eq!((counters.packets, counters.keys, counters.junk), (20, 1, 0));
-    let folder = tempfile::tempdir().unwrap();
+    let folder = targets::folder();
+    for (name, text) in seeds("config") {
+        let file = folder.path().join(&name).display().to_string();
+        let read = Config::parse(&String::from_utf8(text).unwrap(), &file);
+        assert_eq!(
+            read.is_ok(),
+            name != "wrong.toml",
+            "{name}: {:?}",
+            read.err()
+        );
+    }
     let path = folder.path().join("seed");
-    std::fs::write(&path, wav()).unwrap();
-    let mut file = hushgate::audio::wav_file::WavFile::open(&path).unwrap();
-    assert_eq!(file.read_to_end().unwrap().concat().len(), 1_600);
-    std::fs::write(&path, ggml()).unwrap();
-    let error = hushgate::model::ggml::check(&path).unwrap_err().to_string();
-    assert!(error.contains("positional_embedding"), "{error}");
+    for (name, bytes) in seeds("wav") {
+        std::fs::write(&path, bytes).unwrap();
+        let mut file = WavFile::open(&path).unwrap();
+        assert!(!file.read_to_end().unwrap().concat().is_empty(), "{name}");
+    }
+    let refusal = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        check(&path).unwrap_err().to_string()
+    };
+    let error = refusal(&seed("ggml", "header"));
+    assert!(error.contains("the mel filters"), "{error}");
+    let model = [targets::small_model(), &seed("ggml", "tensors")].concat();
+    let error = refusal(&model);
+    assert!(error.contains("tensors missing"), "{error}");
+}
+
+#[test]
+fn seeds_of_proofs_are_understood() {
+    for (name, bytes) in seeds("signatures") {
+        let (_, request) = targets::request(&bytes);
+        assert!(targets::lets_in(&request), "{name}");
+    }
+}
+
+#[test]
+fn seeds_of_recorders_are_understood() {
+    for (name, expected) in [
+        ("audiohook", Standing::Over(Parting::Declined)),
+        ("audiohook-again", Standing::Leaving(Parting::Again)),
+        ("audiosocket", Standing::Over(Parting::Declined)),
+        ("jambonz", Standing::Over(Parting::Declined)),
+        ("chan-websocket", Standing::Over(Parting::Declined)),
+        ("chan-websocket-json", Standing::Over(Parting::Declined)),
+    ] {
+        let bytes = seed("recorders", name);
+        let mut speaker = targets::recorder(bytes[0]);
+        let mut said = Vec::new();
+        speaker.begin(&mut said).unwrap();
+        for message in targets::messages(&bytes[1..]) {
+            if speaker.due().is_some_and(|due| due <= message.since) {
+                speaker.idle(message.since, &mut said);
+            }
+            if let Some(heard) = targets::heard(&message.body) {
+                speaker.hear(heard, message.since, &mut said);
+            }
+        }
+        assert_eq!(speaker.standing(), expected, "{name}: {said:?}");
+    }
 }

@@ -63,8 +63,11 @@ pub(in crate::config) fn control(
     section: ControlSection,
 ) -> Result<Control, ConfigError> {
     let reader = Reader { source, name, span };
-    let written = toml::Table::try_from(&section)
-        .map_err(|error| reader.error(&reader.span, "", &error.to_string().replace('\n', " ")))?;
+    let mut written = toml::Table::try_from(&section)
+        .map_err(|error| reader.error(&reader.span, "", &error.to_string()))?;
+    if let Some(source) = source {
+        from_the_working_directory(&mut written, source);
+    }
     let timing = reader.timing(&section)?;
     let authorities = section.authorities.as_ref().map(|path| reader.beside(path));
     let platform = reader.platform(section)?;
@@ -73,6 +76,27 @@ pub(in crate::config) fn control(
         authorities,
         written,
     })
+}
+
+/// Makes the paths in a section mean the same in a file that lies elsewhere.
+fn from_the_working_directory(written: &mut toml::Table, source: &Source) {
+    let refer = |value: &mut toml::Value| {
+        if let toml::Value::String(text) = value {
+            *text = source.reference(text);
+        }
+    };
+    for (field, value) in written {
+        match (field.as_str(), value) {
+            ("secret" | "session_token", value) => refer(value),
+            ("headers", toml::Value::Table(headers)) => {
+                headers.iter_mut().for_each(|(_, value)| refer(value));
+            }
+            ("authorities", toml::Value::String(path)) => {
+                *path = source.beside(Path::new(path)).display().to_string();
+            }
+            _ => {}
+        }
+    }
 }
 
 struct Reader<'a> {

@@ -550,7 +550,9 @@ impl Reader<'_> {
             return Err(wrong(&format!("{written} is empty")));
         }
         Ok(Secret {
-            reference: written.clone(),
+            reference: self
+                .source
+                .map_or_else(|| written.clone(), |source| source.reference(written)),
             value: Sensitive::new(value.to_owned()),
         })
     }

@@ -145,7 +145,8 @@ impl SocketReader {
     pub fn next_message(&mut self) -> Result<Option<SocketMessage>, NotAMessage> {
         let end = self.bytes.windows(2).position(|pair| pair == b"\n\n");
         let Some(end) = end.filter(|end| *end <= LARGEST_HEADERS) else {
-            let endless = end.is_some() || self.bytes.len() > LARGEST_HEADERS;
+            // The first half of their end may be there.
+            let endless = end.is_some() || self.bytes.len() > LARGEST_HEADERS + 1;
             return if endless { Err(NotAMessage) } else { Ok(None) };
         };
         let headers = std::str::from_utf8(&self.bytes[..end]).map_err(|_| NotAMessage)?;

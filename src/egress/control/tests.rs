@@ -304,6 +304,28 @@ fn messages_of_the_event_socket_are_put_together_from_any_pieces() {
     refused(&"x".repeat(9_000));
 }
 
+/// Headers of the greatest length are read in any pieces, and longer ones in none.
+#[test]
+fn the_length_of_an_event_sockets_headers_does_not_depend_on_the_pieces() {
+    let begin = "Content-Type: api/response\nX: ";
+    for (length, is_read) in [(8 * 1024, true), (8 * 1024 + 1, false)] {
+        let headers = format!("{begin}{}\n\n", "x".repeat(length - begin.len()));
+        for split in [1, 2, headers.len()] {
+            let (first, last) = headers.split_at(headers.len() - split);
+            let mut reader = freeswitch::SocketReader::default();
+            reader.push(first.as_bytes());
+            let before = reader.next_message();
+            reader.push(last.as_bytes());
+            let message = before.and_then(|_| reader.next_message());
+            assert_eq!(
+                message.is_ok_and(|message| message.is_some()),
+                is_read,
+                "{length} in {split}"
+            );
+        }
+    }
+}
+
 fn hooks(verify: bool) -> Platform {
     let body = |text: &str, content_type: &str| {
         Some(Body {
