@@ -46,14 +46,17 @@ impl CallId {
         Ok(Self(text.to_owned()))
     }
 
-    /// For a call that nobody has named.
-    pub fn unnamed() -> Self {
-        Self("unnamed".to_owned())
-    }
-
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// For a call that nobody has named.
+impl From<uuid::Uuid> for CallId {
+    fn from(id: uuid::Uuid) -> Self {
+        // Hexadecimal digits and hyphens.
+        Self(id.to_string())
     }
 }
 

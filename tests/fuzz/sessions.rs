@@ -11,7 +11,7 @@ use hushgate::sip::metadata::{MOST, RecordingMetadata};
 use hushgate::sip::server::{Action, Srs, SrsSettings};
 use hushgate::sip::{Advertised, Flow, Transport};
 
-use super::connections::{Body, messages};
+use super::connections::{Body, Message, messages};
 
 /// Datagrams to a stream's ports: bytes to the one for audio, text to the one for reports.
 pub fn rtp(bytes: &[u8]) {
