@@ -51,11 +51,13 @@ pub enum Protocol {
     Jambonz,
     /// A recording session of a session border controller: SIP and RTP.
     Siprec,
+    /// RTP to ports that an HTTP request asks for.
+    Rtp,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Protocol; 12] = [
+    pub const ALL: [Protocol; 13] = [
         Protocol::Twilio,
         Protocol::Signalwire,
         Protocol::Telnyx,
@@ -68,6 +70,7 @@ impl Protocol {
         Protocol::AudioStream,
         Protocol::Jambonz,
         Protocol::Siprec,
+        Protocol::Rtp,
     ];
 
     /// Its name in configuration files.
@@ -85,6 +88,7 @@ impl Protocol {
             Protocol::AudioStream => "audio_stream",
             Protocol::Jambonz => "jambonz",
             Protocol::Siprec => "siprec",
+            Protocol::Rtp => "rtp",
         }
     }
 
@@ -102,6 +106,7 @@ impl Protocol {
                 &["path", "rate", "mix", "read"]
             }
             Protocol::Siprec => &["listen", "rtp_ports", "advertise", "first", "strict_source"],
+            Protocol::Rtp => &["path", "rtp_ports", "advertise", "strict_source"],
         }
     }
 
@@ -115,6 +120,7 @@ impl Protocol {
                 | Protocol::AudioStream
                 | Protocol::Jambonz
                 | Protocol::Siprec
+                | Protocol::Rtp
         )
     }
 }
@@ -249,13 +255,13 @@ pub struct Door {
     pub path: String,
     /// Where a door listens that has a socket of its own.
     pub listen: SocketAddr,
-    /// The ports that SIPREC's audio comes to.
+    /// The ports that RTP comes to.
     pub rtp_ports: RangeInclusive<u16>,
-    /// The address that SIP peers are told; `None` is the one they have reached.
+    /// The address that peers are told to send RTP to; `None` is the one they have reached.
     pub advertise: Option<IpAddr>,
     /// Who is heard on the first stream of a recording session, where its metadata do not say.
     pub first: Leg,
-    /// Whether audio must come from an address that the session description or the signalling names.
+    /// Whether RTP must come from an address that the call's description names, or from whoever describes it.
     pub strict_source: bool,
     /// Who is heard on the outbound track, where there are tracks; the other party is on the inbound one.
     pub outbound: Leg,
@@ -384,6 +390,11 @@ impl Door {
     /// Whether it has a socket of its own rather than a path of the server's.
     pub fn has_own_socket(&self) -> bool {
         matches!(self.protocol, Protocol::Audiosocket | Protocol::Siprec)
+    }
+
+    /// Whether its calls are WebSocket connections to its path.
+    pub fn is_websocket(&self) -> bool {
+        !self.has_own_socket() && self.protocol != Protocol::Rtp
     }
 
     /// Whether a peer's address may come in.

@@ -9,12 +9,13 @@ mod entrance;
 mod guard;
 mod http;
 mod live;
+mod plain_rtp;
 mod rtp;
 mod siprec;
 mod wire;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -249,9 +250,16 @@ impl Server {
             let tasks = shared.tasks.clone();
             tasks.spawn(door.run(shared));
         }
-        let router = http::router(Arc::clone(&shared));
+        // Of a listener whose address is not known nobody else is told.
+        let listening = listener
+            .local_addr()
+            .map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip());
+        let router = http::router(&shared, listening);
         accept(&listener, &shared, |stream, peer, place| {
-            let connection = http::Connection::new(peer, place);
+            let reached = stream
+                .local_addr()
+                .map_or(listening, |address| address.ip());
+            let connection = http::Connection::new(peer, reached, place);
             shared.tasks.spawn(serve(
                 stream,
                 connection,

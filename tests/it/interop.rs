@@ -158,7 +158,7 @@ async fn paced_a_client_of_another_language_comes_through_every_door_and_on_to_i
     let all = || {
         let sockets = Protocol::ALL
             .into_iter()
-            .filter(|&protocol| !Door::new(protocol).has_own_socket());
+            .filter(|&protocol| Door::new(protocol).is_websocket());
         sockets.map(|protocol| Door {
             call_header: Some("uuid".into()),
             ..Door::new(protocol)

@@ -23,6 +23,7 @@ mod interop;
 mod isolation;
 mod lifecycle;
 mod pairs;
+mod plain_rtp;
 mod platforms;
 mod program;
 mod session_client;

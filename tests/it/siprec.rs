@@ -48,7 +48,7 @@ fn numbers(sockets: &[UdpSocket; 2]) -> [u16; 2] {
 }
 
 /// Hears a card in what is said first, and nothing more.
-fn says_a_card_first() -> Script {
+pub(crate) fn says_a_card_first() -> Script {
     let (card, nothing) = (says_a_card(), hears_nothing());
     Arc::new(move |window| {
         if window.span.start < MediaTime::from_millis(1_500) {
@@ -60,7 +60,7 @@ fn says_a_card_first() -> Script {
 }
 
 /// Where on a channel the sound begins that was played, by a stretch of it that was not hidden.
-fn offset(channel: &[i16], played: &[i16]) -> usize {
+pub(crate) fn offset(channel: &[i16], played: &[i16]) -> usize {
     let stretch = 400;
     (0..played.len() - stretch)
         .step_by(100)
@@ -73,7 +73,7 @@ fn offset(channel: &[i16], played: &[i16]) -> usize {
 }
 
 /// Each sample is what was played, or silence where the report says so. Returns where the sound begins.
-fn assert_hidden(report: &Report, leg: Leg, channel: &[i16], played: &[i16]) -> usize {
+pub(crate) fn assert_hidden(report: &Report, leg: Leg, channel: &[i16], played: &[i16]) -> usize {
     let offset = offset(channel, played);
     let rate = f64::from(report.sample_rate);
     let mut hidden = vec![false; channel.len()];

@@ -313,11 +313,12 @@ impl Reader<'_> {
         let section = section.into_inner();
         let url = section.url.get_ref();
         let protocol = section.protocol.unwrap_or(protocol);
-        if protocol == Protocol::Siprec {
-            let others = Protocol::ALL.into_iter().filter(|p| *p != Protocol::Siprec);
+        let has_recorders = |p: &Protocol| !matches!(p, Protocol::Siprec | Protocol::Rtp);
+        if !has_recorders(&protocol) {
+            let others = Protocol::ALL.into_iter().filter(has_recorders);
             let names: Vec<&str> = others.map(Protocol::name).collect();
             let problem = format!(
-                "no recorder is spoken to in siprec; expected one of {}",
+                "no recorder is spoken to in {protocol}; expected one of {}",
                 names.join(", ")
             );
             return Err(reader.error(&reader.span, "protocol", &problem));
@@ -393,7 +394,7 @@ impl Reader<'_> {
             Protocol::Signalwire => "bearer",
             Protocol::Telnyx => "header",
             Protocol::Audiohook => "audiohook_signature",
-            Protocol::Vonage | Protocol::AudioStream => "bearer",
+            Protocol::Vonage | Protocol::AudioStream | Protocol::Rtp => "bearer",
             Protocol::ChanWebsocket | Protocol::AudioFork | Protocol::Jambonz => "basic",
             Protocol::Audiosocket | Protocol::Siprec => {
                 let problem =

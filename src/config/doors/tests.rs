@@ -180,6 +180,44 @@ fn each_protocol_has_fields_of_its_own() {
 }
 
 #[test]
+fn rtp_has_a_path_and_ports() {
+    let (_folder, reference) = secret_file();
+    let text = format!(
+        "[doors.pbx]\nprotocol = \"rtp\"\npath = \"/media\"\nrtp_ports = \"42000-42099\"\n\
+         advertise = \"192.0.2.9\"\nstrict_source = false\n[doors.pbx.auth]\nsecrets = [\"{reference}\"]\n"
+    );
+    let config = Config::parse(&text, "hushgate.toml").unwrap();
+    let door = &config.doors[0];
+    assert_eq!(
+        (door.protocol, door.path.as_str()),
+        (Protocol::Rtp, "/media")
+    );
+    assert_eq!(door.rtp_ports, 42_000..=42_099);
+    assert!(!door.strict_source && !door.has_own_socket() && !door.is_websocket());
+    assert!(matches!(
+        door.authentication,
+        Some(Authentication::Bearer { .. })
+    ));
+    let again = Config::parse(&config.to_toml(), "again.toml").unwrap();
+    assert_eq!(again.to_json(), config.to_json());
+    let door = &doors("[doors.rtp]\n")[0];
+    assert_eq!(door.path, "/rtp");
+    assert!(door.strict_source && door.is_unguarded());
+    check(
+        "[doors.rtp]\nlisten = \"127.0.0.1:1\"",
+        "it has path, rtp_ports, advertise, strict_source",
+    );
+    check(
+        "[doors.rtp]\nrtp_ports = \"42001-42099\"",
+        "whose first port is even",
+    );
+    check(
+        "[doors.rtp.forward]\nurl = \"ws://a.example\"\n",
+        "no recorder is spoken to in rtp; expected one of twilio,",
+    );
+}
+
+#[test]
 fn audiohook_keys_have_a_secret_each_or_none() {
     let (_folder, reference) = secret_file();
     let keys = format!("[doors.audiohook.auth]\napi_keys = [\"{reference}\"]\n");

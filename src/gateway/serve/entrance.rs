@@ -110,7 +110,7 @@ impl Entrance {
             Protocol::AudioFork => fork(audio_fork::Dialect::AudioFork),
             Protocol::AudioStream => fork(audio_fork::Dialect::AudioStream),
             Protocol::Jambonz => fork(audio_fork::Dialect::Jambonz),
-            Protocol::Siprec => return Err(CannotEnter::NoConnection),
+            Protocol::Siprec | Protocol::Rtp => return Err(CannotEnter::NoConnection),
         })
     }
 
@@ -208,7 +208,9 @@ fn speaker(protocol: Protocol, door: &Door) -> anyhow::Result<SpeakerMaker> {
         Protocol::AudioFork => speakers::audio_fork(Dialect::AudioFork, layout),
         Protocol::AudioStream => speakers::audio_fork(Dialect::AudioStream, layout),
         Protocol::Jambonz => speakers::audio_fork(Dialect::Jambonz, layout),
-        Protocol::Siprec => anyhow::bail!("protocol: no recorder is spoken to in siprec"),
+        Protocol::Siprec | Protocol::Rtp => {
+            anyhow::bail!("protocol: no recorder is spoken to in {protocol}")
+        }
     })
 }
 

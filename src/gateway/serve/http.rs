@@ -1,6 +1,6 @@
 //! The server's pages: `/healthz`, `/readyz`, and the doors, where a request becomes a call.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use super::wire::Wire;
-use super::{Entrance, Place, Shared, connection};
+use super::{Entrance, Place, Shared, connection, plain_rtp};
+use crate::config::doors::Protocol;
 use crate::gateway::call::Transcriber;
 use crate::ingress::LONGEST_MESSAGE;
 use crate::ingress::authentication::REFUSAL_DELAY;
@@ -28,6 +29,8 @@ const PROBE_AGE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
     peer: SocketAddr,
+    /// The address of ours that it came to.
+    reached: IpAddr,
     /// Whether the peer has shown a certificate that an authority of ours vouches for.
     certified: bool,
     /// One of `max_connections`, held until the last copy is dropped.
@@ -35,9 +38,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, place: Place) -> Self {
+    pub(super) fn new(peer: SocketAddr, reached: IpAddr, place: Place) -> Self {
         Self {
             peer,
+            reached,
             certified: false,
             _place: Arc::new(place),
         }
@@ -51,16 +55,21 @@ impl Connection {
     pub(super) fn peer(&self) -> SocketAddr {
         self.peer
     }
+
+    pub(super) fn reached(&self) -> IpAddr {
+        self.reached
+    }
 }
 
-pub(super) fn router(shared: Arc<Shared>) -> Router {
+pub(super) fn router(shared: &Arc<Shared>, listening: IpAddr) -> Router {
     let pages = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz));
-    let doors = shared.settings.doors.clone();
-    doors
-        .into_iter()
-        .filter(|entrance| !entrance.door.has_own_socket())
+    let doors = &shared.settings.doors;
+    let pages = doors
+        .iter()
+        .filter(|entrance| entrance.door.is_websocket())
+        .cloned()
         .fold(pages, |router, entrance| {
             let path = entrance.door.path.clone();
             router.route(
@@ -70,7 +79,14 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
                 }),
             )
         })
-        .with_state(shared)
+        .with_state(Arc::clone(shared));
+    doors
+        .iter()
+        .filter(|entrance| entrance.door.protocol == Protocol::Rtp)
+        .fold(pages, |router, entrance| {
+            let (entrance, shared) = (entrance.clone(), Arc::clone(shared));
+            router.merge(plain_rtp::router(entrance, shared, listening))
+        })
 }
 
 async fn healthz() -> &'static str {
@@ -155,20 +171,13 @@ async fn enter(
 ) -> Response {
     let Entrance {
         door,
-        guard,
         route,
         control,
+        ..
     } = &entrance;
     let peer = connection.peer();
-    if !door.admits(peer.ip()) {
-        tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
-        return (StatusCode::FORBIDDEN, "this network may not come in\n").into_response();
-    }
-    let now = jiff::Timestamp::now().as_second().unsigned_abs();
-    if let Err(refusal) = guard.check(&method, &uri, &headers, connection.certified, now) {
-        tracing::warn!(%peer, door = door.name, reason = refusal.reason, "refused a connection");
-        tokio::time::sleep(REFUSAL_DELAY).await;
-        return (refusal.status, "this request does not prove who sent it\n").into_response();
+    if let Err((status, words)) = let_in(&entrance, &connection, &method, &uri, &headers).await {
+        return (status, format!("{words}\n")).into_response();
     }
     let adapter = match entrance.adapter(&headers) {
         Ok(adapter) => adapter,
@@ -207,6 +216,29 @@ async fn enter(
                 drop(connection);
             })
         })
+}
+
+/// Whether a request may come in; if not, with what it is answered, after the same time whatever was wrong.
+pub(super) async fn let_in(
+    entrance: &Entrance,
+    connection: &Connection,
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<(), (StatusCode, &'static str)> {
+    let Entrance { door, guard, .. } = entrance;
+    let peer = connection.peer();
+    if !door.admits(peer.ip()) {
+        tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
+        return Err((StatusCode::FORBIDDEN, "this network may not come in"));
+    }
+    let now = jiff::Timestamp::now().as_second().unsigned_abs();
+    if let Err(refusal) = guard.check(method, uri, headers, connection.certified, now) {
+        tracing::warn!(%peer, door = door.name, reason = refusal.reason, "refused a connection");
+        tokio::time::sleep(REFUSAL_DELAY).await;
+        return Err((refusal.status, "this request does not prove who sent it"));
+    }
+    Ok(())
 }
 
 /// The engine for a call that may begin, or why it may not.
