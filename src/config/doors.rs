@@ -319,7 +319,7 @@ impl Door {
                     9_092
                 },
             )),
-            rtp_ports: 40_000..=40_999,
+            rtp_ports: 20_000..=20_999,
             advertise: None,
             first: Leg::Customer,
             strict_source: true,

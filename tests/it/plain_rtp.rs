@@ -90,13 +90,15 @@ fn two_legs(call: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_a_call_of_two_streams_is_hidden_and_recorded_to_the_sample() {
-    let gateway = gateway(says_a_card_first(), 43_000, |_| {}).await;
+    let gateway = gateway(says_a_card_first(), 23_000, |_| {}).await;
     let begun = post(&gateway, two_legs("plain-two")).await;
     assert_eq!(begun.status, 201, "{begun:?}");
     assert!(begun.head.contains("location: /rtp/plain-two"), "{begun:?}");
+    let port = begun.port(0);
+    assert!(port >= 23_000 && port.is_multiple_of(2));
     let told = json!({"call": "plain-two", "streams": [
-        {"leg": "customer", "address": "127.0.0.1", "port": 43_000, "from": "127.0.0.1"},
-        {"leg": "agent", "address": "127.0.0.1", "port": 43_002, "from": "127.0.0.1"}]});
+        {"leg": "customer", "address": "127.0.0.1", "port": port, "from": "127.0.0.1"},
+        {"leg": "agent", "address": "127.0.0.1", "port": port + 2, "from": "127.0.0.1"}]});
     assert_eq!(begun.body, told);
 
     let (customer, agent) = (sound(1, 6_000), sound(2, 6_000));
@@ -134,7 +136,7 @@ async fn paced_a_call_of_two_streams_is_hidden_and_recorded_to_the_sample() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_one_party_alone_is_a_call_and_strangers_are_not_heard() {
-    let gateway = gateway(hears_nothing(), 43_050, |_| {}).await;
+    let gateway = gateway(hears_nothing(), 23_050, |_| {}).await;
     let stream = json!({"leg": "customer", "formats": {"8": "PCMA/8000"}, "from": "192.0.2.7"});
     let deaf = json!({"call": "plain-deaf", "streams": [stream]});
     let deaf = post(&gateway, deaf).await;
@@ -165,7 +167,7 @@ async fn paced_one_party_alone_is_a_call_and_strangers_are_not_heard() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_requests_are_told_what_is_wrong() {
-    let gateway = gateway(hears_nothing(), 43_100, |_| {}).await;
+    let gateway = gateway(hears_nothing(), 23_100, |_| {}).await;
     let json = "Content-Type: application/json\r\n";
     let not_json = request(&gateway, "POST /rtp", "Content-Type: text/plain\r\n", b"{}").await;
     not_json.assert_problem(415, "not_json");
@@ -235,7 +237,7 @@ async fn a_token_is_asked_for_in_every_request() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_beyond_the_room_wait_or_are_recorded_unheard() {
-    let full = gateway(hears_nothing(), 43_200, |settings| settings.max_calls = 1).await;
+    let full = gateway(hears_nothing(), 23_200, |settings| settings.max_calls = 1).await;
     assert_eq!(post(&full, two_legs("plain-first")).await.status, 201);
     let refused = post(&full, two_legs("plain-second")).await;
     refused.assert_problem(503, "busy");
@@ -244,7 +246,7 @@ async fn calls_beyond_the_room_wait_or_are_recorded_unheard() {
     assert_eq!(post(&full, two_legs("plain-second")).await.status, 201);
 
     let door = Door {
-        rtp_ports: 43_250..=43_255,
+        rtp_ports: 23_250..=23_255,
         ..Door::new(Protocol::Rtp)
     };
     let blanking = Gateway::start_with(hears_nothing(), |settings| {
@@ -274,7 +276,7 @@ async fn calls_beyond_the_room_wait_or_are_recorded_unheard() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_end_when_audio_ceases_and_at_the_shutdown() {
-    let gateway = gateway(hears_nothing(), 43_300, |settings| {
+    let gateway = gateway(hears_nothing(), 23_300, |settings| {
         settings.limits.idle = Some(Duration::from_secs(1));
     })
     .await;

@@ -75,7 +75,7 @@ async fn sipp(folder: &Path, scenario: &Path, gateway: SocketAddr, calls: usize,
             "-mi",
             "127.0.0.1",
             "-mp",
-            "46000",
+            "26000",
             "-t",
             transport,
         ])
@@ -129,7 +129,7 @@ async fn paced_real_model_hides_what_sipp_forks() {
     let config = folder.path().join("hushgate.toml");
     std::fs::write(
         &config,
-        "[doors.sbc]\nprotocol = \"siprec\"\nlisten = \"127.0.0.1:0\"\nrtp_ports = \"41900-41999\"\n",
+        "[doors.sbc]\nprotocol = \"siprec\"\nlisten = \"127.0.0.1:0\"\nrtp_ports = \"22000-22099\"\n",
     )
     .unwrap();
     let log = folder.path().join("log");

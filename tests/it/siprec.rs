@@ -100,7 +100,7 @@ pub(crate) fn assert_hidden(report: &Report, leg: Leg, channel: &[i16], played: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_a_forked_call_is_hidden_and_recorded_to_the_sample() {
-    for (call, is_tcp, first_port) in [("siprec-udp", false, 41_000), ("siprec-tcp", true, 41_100)]
+    for (call, is_tcp, first_port) in [("siprec-udp", false, 21_000), ("siprec-tcp", true, 21_100)]
     {
         let gateway = gateway(says_a_card_first(), first_port, |_| {}).await;
         let mut client = if is_tcp {
@@ -145,7 +145,7 @@ async fn paced_a_forked_call_is_hidden_and_recorded_to_the_sample() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_loss_and_jitter_keep_the_legs_aligned() {
-    let gateway = gateway(hears_nothing(), 41_200, |_| {}).await;
+    let gateway = gateway(hears_nothing(), 21_200, |_| {}).await;
     let mut client = SessionClient::udp("siprec-lossy", sip(&gateway)).await;
     let own = ports().await;
     let description = description(1, &two_streams(numbers(&own)));
@@ -211,7 +211,7 @@ async fn paced_loss_and_jitter_keep_the_legs_aligned() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_a_call_goes_on_after_hold_and_on_other_ports() {
-    let gateway = gateway(hears_nothing(), 41_300, |_| {}).await;
+    let gateway = gateway(hears_nothing(), 21_300, |_| {}).await;
     let mut client = SessionClient::udp("siprec-hold", sip(&gateway)).await;
     let own = ports().await;
     let mut streams = two_streams(numbers(&own));
@@ -250,7 +250,7 @@ async fn paced_a_call_goes_on_after_hold_and_on_other_ports() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_hidden_and_strangers_are_not_heard() {
-    let gateway = gateway(hears_nothing(), 41_400, |_| {}).await;
+    let gateway = gateway(hears_nothing(), 21_400, |_| {}).await;
     let mut client = SessionClient::udp("siprec-keys", sip(&gateway)).await;
     let own = ports().await;
     let description = description(1, &two_streams(numbers(&own)));
@@ -299,7 +299,7 @@ async fn keys_are_hidden_and_strangers_are_not_heard() {
 async fn who_is_not_of_the_networks_or_comes_too_late_is_refused() {
     let door = Door {
         listen: "127.0.0.1:0".parse().unwrap(),
-        rtp_ports: 41_500..=41_599,
+        rtp_ports: 21_500..=21_599,
         networks: vec!["192.0.2.0/24".parse().unwrap()],
         ..Door::new(Protocol::Siprec)
     };
@@ -315,7 +315,7 @@ async fn who_is_not_of_the_networks_or_comes_too_late_is_refused() {
         403
     );
 
-    let full = gateway(hears_nothing(), 41_600, |settings| settings.max_calls = 1).await;
+    let full = gateway(hears_nothing(), 21_600, |settings| settings.max_calls = 1).await;
     let mut first = SessionClient::udp("siprec-first", sip(&full)).await;
     assert_eq!(
         first.invite("application/sdp", &description).await.status,
@@ -335,7 +335,7 @@ async fn who_is_not_of_the_networks_or_comes_too_late_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_what_is_too_much_is_recorded_unheard_if_so_configured() {
-    let gateway = gateway(hears_nothing(), 41_700, |settings| {
+    let gateway = gateway(hears_nothing(), 21_700, |settings| {
         settings.max_calls = 1;
         settings.overload = Overload::BlankAll;
     })
@@ -369,7 +369,7 @@ async fn paced_what_is_too_much_is_recorded_unheard_if_so_configured() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shutdown_says_goodbye() {
-    let gateway = gateway(hears_nothing(), 41_800, |_| {}).await;
+    let gateway = gateway(hears_nothing(), 21_800, |_| {}).await;
     let mut client = SessionClient::udp("siprec-goodbye", sip(&gateway)).await;
     let own = ports().await;
     let description = description(1, &two_streams(numbers(&own)));
@@ -378,7 +378,7 @@ async fn the_shutdown_says_goodbye() {
         200
     );
     let sound = sound(9, 500);
-    send_packets(&own[0], 41_800, packets(81, &sound)).await;
+    send_packets(&own[0], 21_800, packets(81, &sound)).await;
     gateway.shutdown.cancel();
     let bye = client.receive().await;
     assert!(bye.starts_with("BYE "), "{bye}");
@@ -395,7 +395,7 @@ async fn paced_encrypted_audio_over_tls_is_heard_and_reported_on() {
     authority.issue_server();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hushgate.toml");
-    let door = "[doors.sbc]\nprotocol = \"siprec\"\nlisten = \"127.0.0.1:41980\"\nrtp_ports = \"41900-41979\"\n";
+    let door = "[doors.sbc]\nprotocol = \"siprec\"\nlisten = \"127.0.0.1:21980\"\nrtp_ports = \"21900-21979\"\n";
     std::fs::write(&file, authority.config(door)).unwrap();
     let config = hushgate::config::Config::load(Some(&file), Default::default()).unwrap();
     let gateway = Gateway::start_with(hears_nothing(), |settings| {

@@ -287,7 +287,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// `40000-40999`: two ports for each stream, audio on the even one.
+    /// `20000-20999`: two ports for each stream, audio on the even one.
     fn ports(&self, text: &Spanned<String>) -> Result<RangeInclusive<u16>, ConfigError> {
         let range = text.get_ref().split_once('-').and_then(|(first, last)| {
             let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
@@ -295,7 +295,7 @@ impl Reader<'_> {
             (first >= 1_024 && first.is_multiple_of(2) && last > first).then_some(first..=last)
         });
         range.ok_or_else(|| {
-            let problem = "expected a range such as \"40000-40999\", whose first port is even and 1024 or more";
+            let problem = "expected a range such as \"20000-20999\", whose first port is even and 1024 or more";
             self.error(&text.span(), "rtp_ports", problem)
         })
     }

@@ -240,7 +240,7 @@ fn a_door_for_recording_sessions_has_ports_and_parties() {
     };
     let plain = door("").unwrap();
     assert_eq!(plain.listen.port(), 5_060);
-    assert_eq!(plain.rtp_ports, 40_000..=40_999);
+    assert_eq!(plain.rtp_ports, 20_000..=20_999);
     assert_eq!((plain.first, plain.strict_source), (Leg::Customer, true));
     let set = door(
         "listen = \"127.0.0.1:5070\"\nrtp_ports = \"20000-20099\"\nadvertise = \"192.0.2.7\"\nfirst = \"agent\"\n\
