@@ -103,6 +103,9 @@ impl RtpCall {
 
     /// The signalling says something else of a stream.
     pub(super) async fn describe(&self, stream: usize, described: Described) {
+        // What follows a hold is not late by its length.
+        let now = self.begun.elapsed().as_millis() as u64;
+        self.heard.fetch_max(now, Ordering::Relaxed);
         if let Some(running) = self.streams.get(stream) {
             // A stream whose task has ended hears nothing any more.
             let _ = running.commands.send(Command::Describe(described)).await;

@@ -3,14 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Described, NewStream, Pair};
-use crate::audio::SampleRate;
-use crate::call::Leg;
+use crate::audio::{MediaTime, SampleRate};
+use crate::call::{Leg, Sensitive};
 use crate::gateway::call::Input;
 use crate::rtp::{Came, Counters, Port, PortSettings, Received, Refused, Settings, SourcePolicy};
 use crate::session::RawFrame;
@@ -20,6 +21,11 @@ use crate::session::RawFrame;
 const LONGEST_AUDIO: usize = 8 * 1024;
 /// Longest report.
 const LONGEST_REPORT: usize = 2 * 1024;
+
+/// On hold nothing comes; after so long the call is told that time goes on, as a gap of ten minutes would end it.
+const TIME_GOES_ON: Duration = Duration::from_secs(60);
+/// How far behind now that is told: what waits for packets before it is younger.
+const BEHIND: Duration = Duration::from_secs(1);
 
 /// What a stream is told.
 pub(super) enum Command {
@@ -39,6 +45,8 @@ pub(super) struct StreamTask {
     received: Vec<Received>,
     /// Where reports go: where they are said to be wanted.
     reports: Option<SocketAddr>,
+    /// When the call was last given something.
+    told: Duration,
     /// Whether it was told already that a sender was not let in.
     has_warned: bool,
 }
@@ -81,6 +89,7 @@ impl StreamTask {
             heard,
             received: Vec::new(),
             reports,
+            told: Duration::ZERO,
             has_warned: false,
         }
     }
@@ -116,6 +125,7 @@ impl StreamTask {
                     let since = self.begun.elapsed();
                     let report = self.port.poll(since, rand(), &mut self.received);
                     self.report(report);
+                    self.let_time_go_on(since);
                 }
             }
             if !self.hand_over().await {
@@ -134,6 +144,20 @@ impl StreamTask {
         self.report(last);
         self.hand_over().await;
         self.outcome()
+    }
+
+    /// A moment of silence in place of what does not come on any stream.
+    fn let_time_go_on(&mut self, since: Duration) {
+        let heard = Duration::from_millis(self.heard.load(Ordering::Relaxed));
+        if since < self.told.max(heard) + TIME_GOES_ON || !self.received.is_empty() {
+            return;
+        }
+        let time = since.saturating_sub(BEHIND);
+        let time = MediaTime::from_micros(time.as_micros() as u64);
+        self.received.push(Received::Audio {
+            at: self.rate.index_at(time),
+            samples: Sensitive::new(vec![0]),
+        });
     }
 
     fn outcome(&self) -> (Counters, Refused) {
@@ -182,6 +206,9 @@ impl StreamTask {
 
     /// False when the call no longer listens.
     async fn hand_over(&mut self) -> bool {
+        if !self.received.is_empty() {
+            self.told = self.begun.elapsed();
+        }
         for received in self.received.drain(..) {
             let input = match received {
                 Received::Audio { at, samples } => Input::Audio(RawFrame {
@@ -211,4 +238,47 @@ fn send(socket: &UdpSocket, report: &[u8], to: SocketAddr) {
 /// For identifiers that only must not collide.
 fn rand() -> u32 {
     uuid::Uuid::new_v4().as_u128() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Ports;
+    use super::*;
+
+    #[tokio::test]
+    async fn time_goes_on_while_nothing_comes() {
+        let ports = Ports::new([127, 0, 0, 1].into(), &(29_600..=29_601));
+        let new = NewStream {
+            leg: Leg::Mixed,
+            pair: ports.open(1).unwrap().remove(0),
+            described: Described {
+                formats: Vec::new(),
+                addresses: None,
+                reports: None,
+                their_key: None,
+            },
+            our_key: None,
+        };
+        let (inputs, mut queue) = mpsc::channel(4);
+        let (_commands, commands) = mpsc::channel(1);
+        let heard = Arc::new(AtomicU64::new(30_000));
+        let mut task = StreamTask::new(
+            new,
+            SampleRate::TELEPHONE,
+            Instant::now(),
+            inputs,
+            commands,
+            heard,
+        );
+        // Another stream was heard half a minute ago.
+        task.let_time_go_on(Duration::from_secs(61));
+        assert!(task.received.is_empty());
+        task.let_time_go_on(Duration::from_secs(91));
+        assert!(task.hand_over().await);
+        let Some(Input::Audio(frame)) = queue.recv().await else {
+            panic!("no audio");
+        };
+        assert_eq!(frame.at.0, 90 * 8_000);
+        assert_eq!(frame.samples.expose(), &[0]);
+    }
 }

@@ -36,6 +36,8 @@ pub(super) struct Session {
     /// Until the call begins: the ports, and for streams that are encrypted the key for what we send.
     pairs: Vec<(Pair, Option<MasterKey>)>,
     pub(super) call: Option<RtpCall>,
+    /// Whether no stream is sent, by its description: on hold silence is no sign of death.
+    is_held: bool,
     /// Why the session was ended by the gateway, if it was.
     pub(super) ended_by_us: Option<&'static str>,
 }
@@ -68,6 +70,7 @@ impl Session {
                 })
                 .collect(),
             call: None,
+            is_held: false,
             ended_by_us: None,
         })
     }
@@ -149,7 +152,8 @@ impl Session {
     }
 
     /// Takes a new description of the streams. True if the call has not begun: they are its first.
-    pub(super) async fn describe(&self, streams: &[RemoteStream], entrance: &Entrance) -> bool {
+    pub(super) async fn describe(&mut self, streams: &[RemoteStream], entrance: &Entrance) -> bool {
+        self.is_held = streams.iter().all(|stream| !stream.active);
         let Some(call) = &self.call else {
             return true;
         };
@@ -170,9 +174,8 @@ impl Session {
     }
 
     pub(super) fn is_silent_for(&self, limit: Duration) -> bool {
-        self.call
-            .as_ref()
-            .is_some_and(|call| call.silent_for() > limit)
+        let call = self.call.as_ref().filter(|_| !self.is_held);
+        call.is_some_and(|call| call.silent_for() > limit)
     }
 }
 
