@@ -26,6 +26,8 @@ mod pairs;
 mod platforms;
 mod program;
 mod session_client;
+mod session_recorder;
 mod sipp;
 mod siprec;
+mod siprec_forward;
 mod support;

@@ -313,19 +313,15 @@ impl Reader<'_> {
         let section = section.into_inner();
         let url = section.url.get_ref();
         let protocol = section.protocol.unwrap_or(protocol);
-        if protocol == Protocol::Siprec {
-            let others = Protocol::ALL.into_iter().filter(|p| *p != Protocol::Siprec);
-            let names: Vec<&str> = others.map(Protocol::name).collect();
-            let problem = format!(
-                "no recorder is spoken to in siprec; expected one of {}",
-                names.join(", ")
-            );
-            return Err(reader.error(&reader.span, "protocol", &problem));
-        }
         let (schemes, problem): (&[&str], _) = if protocol == Protocol::Audiosocket {
             (
                 &["audiosocket://", "tcp://"],
                 "expected audiosocket://HOST:PORT, as AudioSocket is spoken over TCP",
+            )
+        } else if protocol == Protocol::Siprec {
+            (
+                &["sip:", "sips:"],
+                "expected sip:HOST:PORT, with ;transport=tcp for TCP, or sips:HOST:PORT for TLS",
             )
         } else {
             (
@@ -353,7 +349,7 @@ impl Reader<'_> {
             return Err(reader.error(&span, "buffer_seconds", &problem));
         }
         let authentication = match section.auth {
-            Some(auth) => Some(reader.authentication(protocol, auth)?),
+            Some(auth) => Some(reader.recorder_authentication(protocol, auth)?),
             None => None,
         };
         Ok(Forward {
@@ -380,6 +376,24 @@ impl Reader<'_> {
         })
     }
 
+    /// How we prove ourselves to a recorder: to one that is invited by SIP, as SIP asks for it.
+    fn recorder_authentication(
+        &self,
+        protocol: Protocol,
+        section: Spanned<AuthenticationSection>,
+    ) -> Result<Authentication, ConfigError> {
+        let (span, kind) = (section.span(), section.get_ref().kind.as_deref());
+        let problem = match (protocol, kind) {
+            (Protocol::Siprec, None | Some("digest")) => {
+                return self.proof("digest", protocol, span, section.into_inner());
+            }
+            (Protocol::Siprec, _) => "a recorder that is invited by SIP asks for digest alone",
+            (_, Some("digest")) => "digest is for recorders that are invited by SIP",
+            _ => return self.authentication(protocol, section),
+        };
+        Err(self.error(&span, "auth.kind", problem))
+    }
+
     fn authentication(
         &self,
         protocol: Protocol,
@@ -401,6 +415,21 @@ impl Reader<'_> {
                 return Err(self.error(&span, "auth", problem));
             }
         });
+        if kind == "digest" {
+            let problem = "digest is for recorders that are invited by SIP: forward.auth";
+            return Err(self.error(&span, "auth.kind", problem));
+        }
+        let kind = kind.to_owned();
+        self.proof(&kind, protocol, span, section)
+    }
+
+    fn proof(
+        &self,
+        kind: &str,
+        protocol: Protocol,
+        span: std::ops::Range<usize>,
+        section: AuthenticationSection,
+    ) -> Result<Authentication, ConfigError> {
         let required = |field: &str, value: Option<Spanned<String>>, example: &str| {
             value.ok_or_else(|| {
                 let problem = format!("is missing; {kind} needs it, such as {example}");
@@ -414,7 +443,7 @@ impl Reader<'_> {
         ];
         let used = match kind {
             "twilio_signature" | "plivo_signature" => "public_url",
-            "basic" => "user",
+            "basic" | "digest" => "user",
             "header" => "header",
             _ => "",
         };
@@ -475,6 +504,10 @@ impl Reader<'_> {
             "bearer" => Authentication::Bearer { tokens: secrets },
             "basic" => Authentication::Basic {
                 user: required("user", section.user, "\"asterisk\"")?.into_inner(),
+                passwords: secrets,
+            },
+            "digest" => Authentication::Digest {
+                user: required("user", section.user, "\"gateway\"")?.into_inner(),
                 passwords: secrets,
             },
             "header" => {

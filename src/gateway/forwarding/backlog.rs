@@ -1,7 +1,8 @@
 //! Clean audio until the recorder has it: the newest up to a set length, and account of what fell out.
 //!
 //! A block is kept until the recorder has acknowledged it, as what was written to a connection that breaks may
-//! never have arrived. A new connection begins with the oldest that is kept.
+//! never have arrived. A new connection begins with the oldest that is kept. Where nothing is acknowledged, what
+//! was sent counts as arrived when there is no room for it any longer, as long as the recorder is trusted to live.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,8 @@ struct Inner {
     length: MediaTime,
     lost: Vec<Span>,
     ended: bool,
+    /// Whether what was sent and falls out has arrived.
+    trusted: bool,
 }
 
 impl Backlog {
@@ -117,6 +120,31 @@ impl Backlog {
         std::mem::take(&mut self.inner().lost)
     }
 
+    /// How much may be kept.
+    pub(super) fn limit(&self) -> MediaTime {
+        self.limit
+    }
+
+    /// Whether what was sent and falls out counts as arrived.
+    pub(super) fn trust(&self, trusted: bool) {
+        self.inner().trusted = trusted;
+    }
+
+    /// How much waits to be sent.
+    pub(super) fn waiting(&self) -> MediaTime {
+        let inner = self.inner();
+        let at = inner.next.saturating_sub(inner.first) as usize;
+        match (inner.blocks.get(at), inner.blocks.back()) {
+            (Some(first), Some(last)) => span(last).end - span(first).start,
+            _ => MediaTime::ZERO,
+        }
+    }
+
+    /// How many blocks were sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.inner().next
+    }
+
     /// Gives up on what is still kept.
     pub(super) fn lose_rest(&self) {
         let mut inner = self.inner();
@@ -131,9 +159,13 @@ impl Inner {
         let Some(block) = self.blocks.pop_front() else {
             return;
         };
+        let has_arrived = self.trusted && self.first < self.next;
         self.first += 1;
         let span = span(&block);
         self.length = self.length.saturating_sub(span.length());
+        if has_arrived {
+            return;
+        }
         match self.lost.last_mut() {
             Some(last) if last.end >= span.start => last.end = last.end.max(span.end),
             _ => self.lost.push(span),
