@@ -86,11 +86,12 @@ pub(super) struct Forwarding {
 }
 
 impl Forwarding {
-    /// Starts connecting.
-    pub(super) fn start(route: Route, facts: StreamFacts) -> Self {
-        let backlog = Arc::new(Backlog::new(route.buffer));
-        let leave = CancellationToken::new();
+    /// Starts connecting. `hold`: how much comes at once when the call ends.
+    pub(super) fn start(route: Route, hold: MediaTime, facts: StreamFacts) -> Self {
         let is_paced = matches!(route.recorder, Recorder::Session(_));
+        let room = if is_paced { hold } else { MediaTime::ZERO };
+        let backlog = Arc::new(Backlog::new(route.buffer + room));
+        let leave = CancellationToken::new();
         let task = match route.recorder {
             Recorder::Connection {
                 destination,
@@ -134,11 +135,11 @@ impl Forwarding {
         let ended = Instant::now();
         let longest = FINISH * 2 + Duration::from_micros(self.backlog.limit().micros());
         loop {
-            let sent = self.backlog.sent();
+            let pieces = self.backlog.pieces();
             if timeout(FINISH, &mut self.task).await.is_ok() {
                 break;
             }
-            let goes_on = self.is_paced && self.backlog.sent() > sent;
+            let goes_on = self.is_paced && self.backlog.pieces() > pieces;
             if goes_on && ended.elapsed() < longest {
                 continue;
             }

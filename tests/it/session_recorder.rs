@@ -189,8 +189,15 @@ async fn serve(socket: Arc<UdpSocket>, heard: Sessions, deals: Vec<Deal>) {
              v=0\r\no=r 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n",
             socket.local_addr().unwrap()
         );
+        // The first that is offered.
+        let (_, formats) = text.split_once(" RTP/AVP ").unwrap();
+        let format = formats.split([' ', '\r']).next().unwrap();
+        let map = format!("a=rtpmap:{format} ");
+        let map = text.lines().find(|line| line.starts_with(&map)).unwrap();
         for (port, label) in ports.iter().zip(labels(&text)) {
-            answer += &format!("m=audio {port} RTP/AVP 0\r\na=recvonly\r\na=label:{label}\r\n");
+            answer += &format!(
+                "m=audio {port} RTP/AVP {format}\r\n{map}\r\na=recvonly\r\na=label:{label}\r\n"
+            );
         }
         send(response(&text, "200 OK", &answer)).await;
     }

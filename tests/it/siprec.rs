@@ -161,7 +161,7 @@ async fn paced_loss_and_jitter_keep_the_legs_aligned() {
                 state = state
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
-                let (lost, delay) = ((state >> 33) % 20 == 0, (state >> 45) % 41);
+                let (lost, delay) = ((state >> 33).is_multiple_of(20), (state >> 45) % 41);
                 (!lost).then_some((due + delay, packet))
             })
             .collect();

@@ -32,6 +32,7 @@ struct Inner {
     ended: bool,
     /// Whether what was sent and falls out has arrived.
     trusted: bool,
+    pieces: u64,
 }
 
 impl Backlog {
@@ -140,9 +141,14 @@ impl Backlog {
         }
     }
 
-    /// How many blocks were sent.
-    pub(super) fn sent(&self) -> u64 {
-        self.inner().next
+    /// A piece of a block was sent: the recorder takes it.
+    pub(super) fn said(&self) {
+        self.inner().pieces += 1;
+    }
+
+    /// How many pieces were sent, some of them again.
+    pub(super) fn pieces(&self) -> u64 {
+        self.inner().pieces
     }
 
     /// Gives up on what is still kept.
@@ -236,6 +242,29 @@ mod tests {
         backlog.acknowledge(9);
         backlog.put(block(5));
         assert_eq!(backlog.next().await, Some((5, block(5))));
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_to_a_trusted_recorder_is_not_lost() {
+        let backlog = Backlog::new(MediaTime::from_millis(3_000));
+        for second in 0..3 {
+            backlog.put(block(second));
+            backlog.next().await;
+        }
+        assert_eq!(backlog.waiting(), MediaTime::ZERO);
+        backlog.trust(true);
+        backlog.put(block(3));
+        assert!(backlog.take_lost().is_empty());
+        backlog.trust(false);
+        backlog.put(block(4));
+        assert_eq!(backlog.take_lost(), [seconds(1, 2)]);
+        assert_eq!(backlog.waiting(), MediaTime::from_millis(2_000));
+        // What was not sent is lost in any case.
+        backlog.trust(true);
+        for second in 5..8 {
+            backlog.put(block(second));
+        }
+        assert_eq!(backlog.take_lost(), [seconds(3, 5)]);
     }
 
     #[tokio::test]

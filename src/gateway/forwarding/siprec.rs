@@ -50,6 +50,9 @@ use session::{Outcome, Session};
 /// A recorder that says when it may be asked again is not asked before, up to this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// Nothing of what was offered can be taken (RFC 3261, 21.4.26 and 21.6.4).
+const NOT_ACCEPTABLE: [u16; 2] = [488, 606];
+
 /// Why a recorder has not got all of a call.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Loss {
@@ -92,6 +95,8 @@ pub(super) async fn forward(
     let mut chance = ChaCha20Rng::from_os_rng();
     let story = Story::new(&facts, Timestamp::now(), || wide(&mut chance));
     let mut wait = FIRST_WAIT;
+    // Whether the recorder has refused wide audio.
+    let mut narrow = false;
     loop {
         // Nothing is begun before there is something to say.
         let begins = tokio::select! {
@@ -105,7 +110,7 @@ pub(super) async fn forward(
             begins
         };
         let mut pause = wait;
-        let problem = match Session::invite(&recorder, &facts, &story, &backlog).await {
+        let problem = match Session::invite(&recorder, &facts, narrow, &story, &backlog).await {
             Ok(session) => {
                 let begun = Instant::now();
                 let (outcome, answered) = session.run(&leave).await;
@@ -126,13 +131,15 @@ pub(super) async fn forward(
         };
         tracing::warn!(host, %problem, "the recorder does not record; trying again");
         if let Loss::Refused {
-            retry_after: Some(seconds),
-            ..
+            status,
+            retry_after,
         } = problem
         {
-            let told = Duration::from_secs(seconds.into());
+            let told = Duration::from_secs(retry_after.unwrap_or(0).into());
             pause = pause.max(told.min(LONGEST_RETRY_AFTER));
+            narrow |= NOT_ACCEPTABLE.contains(&status);
         }
+        narrow |= matches!(problem, Loss::Ended(ClientEnd::NoMedia));
         tokio::select! {
             () = sleep(pause) => {}
             () = leave.cancelled() => return,

@@ -156,7 +156,7 @@ fn start(destination: Destination, speaker: SpeakerMaker) -> Forwarding {
         },
         buffer: MediaTime::from_millis(60_000),
     };
-    Forwarding::start(route, facts())
+    Forwarding::start(route, MediaTime::ZERO, facts())
 }
 
 /// The messages of AudioHook's recorders: the number of each is one more than that of the one before.
@@ -481,6 +481,7 @@ async fn a_call_that_the_protocol_cannot_carry_is_told_as_lost() {
     let wide = SampleRate::new(16_000).unwrap();
     let forwarding = Forwarding::start(
         route,
+        MediaTime::ZERO,
         StreamFacts {
             rate: wide,
             ..facts()

@@ -105,9 +105,9 @@ impl Media {
         })
     }
 
-    /// What is offered.
-    pub(super) fn lines(&self, facts: &StreamFacts) -> Vec<OfferedLine> {
-        let codecs = codecs(facts.rate, facts.encoding);
+    /// What is offered. `narrow`: a telephone's encodings alone, whatever the call's rate.
+    pub(super) fn lines(&self, facts: &StreamFacts, narrow: bool) -> Vec<OfferedLine> {
+        let codecs = codecs(facts.rate, facts.encoding, narrow);
         let line = |leg: &Leg| OfferedLine {
             label: leg.label.clone(),
             direction: Direction::SendOnly,
@@ -362,17 +362,16 @@ impl Stream {
     }
 }
 
-/// What a call of this rate is offered in, the best first: nothing is changed if the recorder takes that.
-fn codecs(rate: SampleRate, encoding: Encoding) -> Vec<Codec> {
-    let mut codecs = match encoding {
+/// What a call of this rate is offered in, the best first.
+fn codecs(rate: SampleRate, encoding: Encoding, narrow: bool) -> Vec<Codec> {
+    if rate > SampleRate::TELEPHONE && !narrow {
+        let rate = rate.hertz();
+        return vec![Codec::L16 { rate }, Codec::G722];
+    }
+    match encoding {
         Encoding::Companded(Law::A) => vec![Codec::Pcma, Codec::Pcmu],
         _ => vec![Codec::Pcmu, Codec::Pcma],
-    };
-    if rate > SampleRate::TELEPHONE {
-        let rate = rate.hertz();
-        codecs.splice(0..0, [Codec::L16 { rate }, Codec::G722]);
     }
-    codecs
 }
 
 /// Two ports in a row, audio on the even one (RFC 3550, 11).

@@ -178,3 +178,6 @@ fn is_token(label: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`{|}~".contains(&byte);
     (1..=LONGEST_LABEL).contains(&label.len()) && label.bytes().all(is_letter)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! When each piece of a call is due: at the pace at which it was spoken, as a telephone's audio comes.
 //!
-//! A piece that comes too late goes out at once, and what follows is later by as much. Lateness is made good no
-//! faster than clocks drift apart: recorders follow such a drift, and take more for a disturbance.
+//! A piece that is a little late goes out at once, and those behind it as they were due: recorders place audio by its
+//! timestamps, and a few packets at once are nothing new to them. What is later than that is an interruption, and all
+//! that follows is later by as much. That is made good no faster than clocks drift apart: recorders follow such a
+//! drift, and take more for a disturbance.
 
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::audio::MediaTime;
 
 /// The first piece waits so long, so that pieces that come unevenly are sent evenly.
 const CUSHION: Duration = Duration::from_millis(200);
+/// Longer than this is an interruption.
+const INTERRUPTION: Duration = Duration::from_millis(500);
 /// More than this is made good.
 const LATE: MediaTime = MediaTime::from_millis(1_000);
 /// Of so many microseconds one is left out.
@@ -51,7 +55,10 @@ impl Pace {
             length -= length / DRIFT;
         }
         self.time = self.time.max(end);
-        self.due = (self.due + length).max(now);
+        self.due += length;
+        if now.saturating_duration_since(self.due) > INTERRUPTION {
+            self.due = now;
+        }
         self.due
     }
 
@@ -86,14 +93,24 @@ mod tests {
         assert_eq!(pace.position(at(30)), millis(30));
         // A second was cut out.
         assert_eq!(pace.due(millis(1_040), millis(1_060), NONE, now), at(1_060));
-        // This one comes half a second late, and what follows does.
-        let late = at(1_580);
-        assert_eq!(pace.due(millis(1_060), millis(1_080), NONE, late), late);
+        // This one is a little late: those behind it are not.
+        let late = at(1_480);
+        assert_eq!(
+            pace.due(millis(1_060), millis(1_080), NONE, late),
+            at(1_080)
+        );
         assert_eq!(
             pace.due(millis(1_080), millis(1_100), NONE, late),
+            at(1_100)
+        );
+        // This one comes after an interruption, and what follows does.
+        let late = at(1_621);
+        assert_eq!(pace.due(millis(1_100), millis(1_120), NONE, late), late);
+        assert_eq!(
+            pace.due(millis(1_120), millis(1_140), NONE, late),
             late + Duration::from_millis(20)
         );
-        assert_eq!(pace.position(late), millis(1_080));
+        assert_eq!(pace.position(late), millis(1_120));
     }
 
     #[tokio::test]

@@ -113,10 +113,11 @@ struct Unconfirmed {
 }
 
 impl<'a> Session<'a> {
-    /// Invites the recorder.
+    /// Invites the recorder; to a telephone's encodings alone if it is `narrow`.
     pub(super) async fn invite(
         recorder: &'a SessionRecorder,
         facts: &StreamFacts,
+        narrow: bool,
         story: &Story,
         backlog: &'a Backlog,
     ) -> Result<Self, Loss> {
@@ -146,7 +147,7 @@ impl<'a> Session<'a> {
             uri: recorder.uri().to_owned(),
             flow: signalling.flow(),
         };
-        let lines = media.lines(facts);
+        let lines = media.lines(facts, narrow);
         let id = src
             .invite(Duration::ZERO, target, lines, document.expose().clone())
             .map_err(|error: ClientError| Loss::Unreachable(std::io::Error::other(error)))?;
@@ -385,6 +386,7 @@ impl<'a> Session<'a> {
             .media
             .say(&current.block, current.from, current.to)
             .await;
+        self.backlog.said();
         current.from = current.to;
         if current.from >= current.block.len() {
             let end = current.block.start().0 + current.block.len() as u64;
