@@ -10,6 +10,7 @@ pub mod serve;
 pub mod supervise;
 pub mod tls;
 
+mod agreed;
 mod call;
 pub mod control;
 pub mod forwarding;

@@ -192,6 +192,13 @@ pub enum Authentication {
         /// Accepted passwords.
         passwords: Vec<Secret>,
     },
+    /// SIP's challenge (RFC 3261, 22), with a user's name and password; for recorders alone.
+    Digest {
+        /// The user's name.
+        user: String,
+        /// The password.
+        passwords: Vec<Secret>,
+    },
     /// A client certificate that one of the server's client authorities vouches for.
     MutualTls,
     /// A header of a given name that has a secret for its value.
@@ -212,6 +219,7 @@ impl Authentication {
             Authentication::AudiohookSignature { .. } => "audiohook_signature",
             Authentication::Bearer { .. } => "bearer",
             Authentication::Basic { .. } => "basic",
+            Authentication::Digest { .. } => "digest",
             Authentication::MutualTls => "mutual_tls",
             Authentication::Header { .. } => "header",
         }
@@ -225,7 +233,9 @@ impl Authentication {
             Authentication::AudiohookSignature { .. }
             | Authentication::Bearer { .. }
             | Authentication::MutualTls => Vec::new(),
-            Authentication::Basic { user, .. } => vec![("user", user)],
+            Authentication::Basic { user, .. } | Authentication::Digest { user, .. } => {
+                vec![("user", user)]
+            }
             Authentication::Header { header, .. } => vec![("header", header)],
         }
     }
@@ -238,7 +248,9 @@ impl Authentication {
             | Authentication::Bearer { tokens }
             | Authentication::Header { tokens, .. } => tokens,
             Authentication::AudiohookSignature { secrets, .. } => secrets,
-            Authentication::Basic { passwords, .. } => passwords,
+            Authentication::Basic { passwords, .. } | Authentication::Digest { passwords, .. } => {
+                passwords
+            }
             Authentication::MutualTls => &[],
         }
     }
@@ -292,7 +304,7 @@ pub struct Door {
 /// A recorder that calls go on to.
 #[derive(Debug, Clone)]
 pub struct Forward {
-    /// `ws://`, `wss://` or `audiosocket://` address.
+    /// `ws://`, `wss://` or `audiosocket://` address, or a `sip:` or `sips:` URI.
     pub url: String,
     /// What is spoken there.
     pub protocol: Protocol,

@@ -22,6 +22,7 @@ pub mod vonage;
 
 mod packets;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -30,6 +31,7 @@ use crate::audio::encoding::Encoding;
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::session::CleanAudio;
+use crate::sip::metadata::RecordingMetadata;
 
 /// The parameter that says, in milliseconds of the call, where a stream begins that is not its first.
 const BEGINS: &str = "hushgateBeginsMs";
@@ -74,6 +76,17 @@ pub struct StreamFacts {
     pub begins: MediaTime,
     /// Which connection of the call this is, from 0.
     pub attempt: u32,
+    /// What the platform's recording metadata say of the call, where there are any.
+    pub recorded: Option<Arc<Recorded>>,
+}
+
+/// What a recording session's metadata say of a call (RFC 7865).
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    /// As they were when the call began.
+    pub metadata: RecordingMetadata,
+    /// For each of the call's legs, in order, how its stream is labelled there.
+    pub labels: Vec<Option<String>>,
 }
 
 impl StreamFacts {

@@ -132,7 +132,7 @@ impl Call {
             .map_err(|error| recording_failed(&error))?;
         let forwarding = self
             .forward
-            .map(|(route, facts)| Forwarding::start(route, facts));
+            .map(|(route, facts)| Forwarding::start(route, self.hold, facts));
         let control = control_id
             .zip(self.control)
             .map(|(id, controller)| RecorderControl::start(&controller, id));

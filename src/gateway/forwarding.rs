@@ -8,13 +8,15 @@
 //! is newest, up to a set length of audio; what falls out is lost, and said so in an event. A lost connection
 //! is opened again, as a new stream that says where it begins: with the first audio that the recorder had not
 //! confirmed (a pong follows what came before it: RFC 6455, 5.5.3), so that a cut repeats rather than loses.
-//! Over TCP nothing is confirmed, and what was written when the connection is cut may be lost unnoticed.
+//! Over TCP nothing is confirmed, and what was written when the connection is cut may be lost unnoticed. A recorder
+//! that is invited by SIP is spoken to in [`siprec`].
 //!
 //! **Architecture invariants:** memory is bounded by the backlog's length; only [`CleanAudio`] is taken.
 
 mod backlog;
 mod connection;
 mod destination;
+mod siprec;
 pub mod speakers;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::audio::{MediaTime, Span};
@@ -31,6 +34,7 @@ use crate::session::CleanAudio;
 use backlog::Backlog;
 use connection::{Connection, Incoming};
 pub use destination::{ApiKey, Destination, DestinationError};
+pub use siprec::SessionRecorder;
 
 /// After so much audio the recorder is asked whether it has arrived.
 const CONFIRM: MediaTime = MediaTime::from_millis(500);
@@ -41,6 +45,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long what is left may take to go out when the call is over: longer than AudioHook's recorders may take
 /// to answer `close`.
 const FINISH: Duration = Duration::from_secs(15);
+/// For a session that is given up to be ended in SIP's words.
+const LEAVE: Duration = Duration::from_secs(5);
 /// Streams of a call that were cut and are told to the recorder at most.
 const LONGEST_PAST: usize = 32;
 
@@ -48,11 +54,23 @@ const LONGEST_PAST: usize = 32;
 #[derive(Clone)]
 pub struct Route {
     /// The recorder.
-    pub destination: Arc<Destination>,
+    pub recorder: Recorder,
     /// How much audio is kept while the recorder is away.
     pub buffer: MediaTime,
-    /// Makes a speaker of the recorder's protocol for each connection.
-    pub speaker: SpeakerMaker,
+}
+
+/// A recorder, and how it is spoken to.
+#[derive(Clone)]
+pub enum Recorder {
+    /// Over one connection.
+    Connection {
+        /// Where it is.
+        destination: Arc<Destination>,
+        /// Makes a speaker of its protocol for each connection.
+        speaker: SpeakerMaker,
+    },
+    /// By recording sessions: SIP and RTP.
+    Session(Arc<SessionRecorder>),
 }
 
 /// Makes a speaker for a connection.
@@ -62,19 +80,43 @@ pub type SpeakerMaker = Arc<dyn Fn(StreamFacts) -> Box<dyn Speaker> + Send + Syn
 pub(super) struct Forwarding {
     backlog: Arc<Backlog>,
     task: JoinHandle<()>,
+    leave: CancellationToken,
+    /// Whether audio goes out as fast as it was spoken and no faster.
+    is_paced: bool,
 }
 
 impl Forwarding {
-    /// Starts connecting.
-    pub(super) fn start(route: Route, facts: StreamFacts) -> Self {
-        let backlog = Arc::new(Backlog::new(route.buffer));
-        let forwarder = Forwarder {
-            route,
-            facts,
-            backlog: Arc::clone(&backlog),
+    /// Starts connecting. `hold`: how much comes at once when the call ends.
+    pub(super) fn start(route: Route, hold: MediaTime, facts: StreamFacts) -> Self {
+        let is_paced = matches!(route.recorder, Recorder::Session(_));
+        let room = if is_paced { hold } else { MediaTime::ZERO };
+        let backlog = Arc::new(Backlog::new(route.buffer + room));
+        let leave = CancellationToken::new();
+        let task = match route.recorder {
+            Recorder::Connection {
+                destination,
+                speaker,
+            } => {
+                let forwarder = Forwarder {
+                    destination,
+                    speaker,
+                    facts,
+                    backlog: Arc::clone(&backlog),
+                };
+                tokio::spawn(forwarder.run().in_current_span())
+            }
+            Recorder::Session(recorder) => {
+                let (backlog, leave) = (Arc::clone(&backlog), leave.clone());
+                let forwarding = siprec::forward(recorder, facts, backlog, leave);
+                tokio::spawn(forwarding.in_current_span())
+            }
         };
-        let task = tokio::spawn(forwarder.run().in_current_span());
-        Self { backlog, task }
+        Self {
+            backlog,
+            task,
+            leave,
+            is_paced,
+        }
     }
 
     /// Hands over audio.
@@ -90,9 +132,23 @@ impl Forwarding {
     /// Lets what is left go out, and returns what was lost in the end.
     pub(super) async fn finish(mut self) -> Vec<Span> {
         self.backlog.end();
-        if timeout(FINISH, &mut self.task).await.is_err() {
+        let ended = Instant::now();
+        let longest = FINISH * 2 + Duration::from_micros(self.backlog.limit().micros());
+        loop {
+            let pieces = self.backlog.pieces();
+            if timeout(FINISH, &mut self.task).await.is_ok() {
+                break;
+            }
+            let goes_on = self.is_paced && self.backlog.pieces() > pieces;
+            if goes_on && ended.elapsed() < longest {
+                continue;
+            }
             tracing::warn!("the recorder did not take the rest of the call in time");
-            self.task.abort();
+            self.leave.cancel();
+            if !self.is_paced || timeout(LEAVE, &mut self.task).await.is_err() {
+                self.task.abort();
+            }
+            break;
         }
         self.backlog.lose_rest();
         self.backlog.take_lost()
@@ -101,7 +157,8 @@ impl Forwarding {
 
 /// The task that owns the connection.
 struct Forwarder {
-    route: Route,
+    destination: Arc<Destination>,
+    speaker: SpeakerMaker,
     facts: StreamFacts,
     backlog: Arc<Backlog>,
 }
@@ -128,15 +185,15 @@ impl Forwarder {
             } else {
                 begins
             };
-            let host = self.route.destination.host();
-            let mut speaker = (self.route.speaker)(self.facts.clone());
+            let host = self.destination.host();
+            let mut speaker = (self.speaker)(self.facts.clone());
             speaker.follows(&past);
             let mut messages = Vec::new();
             if let Err(error) = speaker.begin(&mut messages) {
                 tracing::error!(host, %error, "the call cannot be forwarded");
                 return;
             }
-            match Connection::open(&self.route.destination, &speaker.handshake()).await {
+            match Connection::open(&self.destination, &speaker.handshake()).await {
                 Ok(connection) => {
                     tracing::info!(host, attempt = self.facts.attempt, "forwarding the call");
                     let begun = Instant::now();

@@ -104,6 +104,7 @@ fn facts() -> StreamFacts {
         parameters: vec![("agentId".into(), "1001".into())],
         begins: MediaTime::ZERO,
         attempt: 0,
+        recorded: None,
     }
 }
 

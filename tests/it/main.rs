@@ -27,6 +27,8 @@ mod plain_rtp;
 mod platforms;
 mod program;
 mod session_client;
+mod session_recorder;
 mod sipp;
 mod siprec;
+mod siprec_forward;
 mod support;

@@ -12,18 +12,12 @@ use crate::program::{HOLD_SECONDS, Program, sample};
 use crate::session_client::packets;
 use crate::support::*;
 
-/// A recording of two RTP streams on the ports 7000 and 7002, as tcpdump would write it (libpcap's format:
-/// Ethernet, IPv4, UDP).
-fn pcap(streams: [&[u8]; 2]) -> Vec<u8> {
+/// A recording of datagrams to these ports, with their times in milliseconds, as tcpdump would write it (libpcap's
+/// format: Ethernet, IPv4, UDP).
+pub(crate) fn pcap(mut all: Vec<(u64, u16, Vec<u8>)>) -> Vec<u8> {
     let mut file = Vec::new();
     for word in [0xA1B2_C3D4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
         file.extend(word.to_le_bytes());
-    }
-    let mut all: Vec<(u64, u16, Vec<u8>)> = Vec::new();
-    for (place, sound) in streams.into_iter().enumerate() {
-        let port = 7_000 + 2 * place as u16;
-        let packets = packets(0xCA11 + place as u32, sound).into_iter();
-        all.extend(packets.map(|(due, packet)| (due, port, packet)));
     }
     all.sort_by_key(|(due, port, _)| (*due, *port));
     for (due, port, packet) in all {
@@ -47,10 +41,21 @@ fn pcap(streams: [&[u8]; 2]) -> Vec<u8> {
     file
 }
 
+/// Two streams to the ports 7000 and 7002.
+fn played(streams: [&[u8]; 2]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for (place, sound) in streams.into_iter().enumerate() {
+        let port = 7_000 + 2 * place as u16;
+        let packets = packets(0xCA11 + place as u32, sound).into_iter();
+        all.extend(packets.map(|(due, packet)| (due, port, packet)));
+    }
+    pcap(all)
+}
+
 /// The scenario with a call's sound in it.
 fn scenario(folder: &Path, streams: [&[u8]; 2]) -> PathBuf {
     let sound = folder.join("call.pcap");
-    std::fs::write(&sound, pcap(streams)).unwrap();
+    std::fs::write(&sound, played(streams)).unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(root.join("tests/interop/siprec.xml")).unwrap();
     let millis = streams[0].len() / 8 + 500;

@@ -282,3 +282,45 @@ fn a_door_for_recording_sessions_has_ports_and_parties() {
         .to_string();
     assert!(problem.contains("means nothing to twilio"), "{problem}");
 }
+
+#[test]
+fn recorders_that_are_invited_have_a_sip_address_and_digest() {
+    let (_folder, reference) = secret_file();
+    let forward = "[doors.twilio.forward]\nprotocol = \"siprec\"\n";
+    let text = format!(
+        "{forward}url = \"sip:recorder.example:5070;transport=tcp\"\n\
+         [doors.twilio.forward.auth]\nuser = \"gate\"\nsecrets = [\"{reference}\"]\n"
+    );
+    let config = Config::parse(&text, "hushgate.toml").unwrap();
+    let read = config.doors[0].forward.as_ref().unwrap();
+    assert_eq!(read.protocol, Protocol::Siprec);
+    assert!(matches!(
+        &read.authentication,
+        Some(Authentication::Digest { user, .. }) if user == "gate"
+    ));
+    let again = Config::parse(&config.to_toml(), "again.toml").unwrap();
+    assert_eq!(again.to_json(), config.to_json());
+    // What a border controller sends goes on as it came, unless told otherwise.
+    let same = "[doors.siprec.forward]\nurl = \"sips:recorder.example\"\n";
+    let door = &doors(same)[0];
+    assert_eq!(door.forward.as_ref().unwrap().protocol, Protocol::Siprec);
+    check(
+        &format!("{forward}url = \"ws://recorder.example\""),
+        "hushgate.toml:3: doors.twilio.forward.url: expected sip:HOST:PORT",
+    );
+    let sip = format!("{forward}url = \"sip:recorder.example\"\n[doors.twilio.forward.auth]\n");
+    check(&format!("{sip}kind = \"bearer\""), "asks for digest alone");
+    check(&sip, "auth.secrets: is missing");
+    check(
+        &format!("{sip}secrets = [\"{reference}\"]"),
+        "auth.user: is missing; digest needs it",
+    );
+    check(
+        "[doors.twilio.auth]\nkind = \"digest\"",
+        "digest is for recorders",
+    );
+    check(
+        "[doors.twilio.forward]\nurl = \"ws://recorder.example\"\n[doors.twilio.forward.auth]\nkind = \"digest\"",
+        "digest is for recorders",
+    );
+}

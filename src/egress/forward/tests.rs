@@ -24,6 +24,7 @@ pub(super) fn facts(legs: &'static [Leg], hertz: u32, encoding: Encoding) -> Str
         parameters: vec![("agentId".into(), "1001".into())],
         begins: MediaTime::ZERO,
         attempt: 0,
+        recorded: None,
     }
 }
 

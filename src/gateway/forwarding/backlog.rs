@@ -1,7 +1,8 @@
 //! Clean audio until the recorder has it: the newest up to a set length, and account of what fell out.
 //!
 //! A block is kept until the recorder has acknowledged it, as what was written to a connection that breaks may
-//! never have arrived. A new connection begins with the oldest that is kept.
+//! never have arrived. A new connection begins with the oldest that is kept. Where nothing is acknowledged, what
+//! was sent counts as arrived when there is no room for it any longer, as long as the recorder is trusted to live.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,9 @@ struct Inner {
     length: MediaTime,
     lost: Vec<Span>,
     ended: bool,
+    /// Whether what was sent and falls out has arrived.
+    trusted: bool,
+    pieces: u64,
 }
 
 impl Backlog {
@@ -117,6 +121,36 @@ impl Backlog {
         std::mem::take(&mut self.inner().lost)
     }
 
+    /// How much may be kept.
+    pub(super) fn limit(&self) -> MediaTime {
+        self.limit
+    }
+
+    /// Whether what was sent and falls out counts as arrived.
+    pub(super) fn trust(&self, trusted: bool) {
+        self.inner().trusted = trusted;
+    }
+
+    /// How much waits to be sent.
+    pub(super) fn waiting(&self) -> MediaTime {
+        let inner = self.inner();
+        let at = inner.next.saturating_sub(inner.first) as usize;
+        match (inner.blocks.get(at), inner.blocks.back()) {
+            (Some(first), Some(last)) => span(last).end - span(first).start,
+            _ => MediaTime::ZERO,
+        }
+    }
+
+    /// A piece of a block was sent: the recorder takes it.
+    pub(super) fn said(&self) {
+        self.inner().pieces += 1;
+    }
+
+    /// How many pieces were sent, some of them again.
+    pub(super) fn pieces(&self) -> u64 {
+        self.inner().pieces
+    }
+
     /// Gives up on what is still kept.
     pub(super) fn lose_rest(&self) {
         let mut inner = self.inner();
@@ -131,9 +165,13 @@ impl Inner {
         let Some(block) = self.blocks.pop_front() else {
             return;
         };
+        let has_arrived = self.trusted && self.first < self.next;
         self.first += 1;
         let span = span(&block);
         self.length = self.length.saturating_sub(span.length());
+        if has_arrived {
+            return;
+        }
         match self.lost.last_mut() {
             Some(last) if last.end >= span.start => last.end = last.end.max(span.end),
             _ => self.lost.push(span),
@@ -204,6 +242,29 @@ mod tests {
         backlog.acknowledge(9);
         backlog.put(block(5));
         assert_eq!(backlog.next().await, Some((5, block(5))));
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_to_a_trusted_recorder_is_not_lost() {
+        let backlog = Backlog::new(MediaTime::from_millis(3_000));
+        for second in 0..3 {
+            backlog.put(block(second));
+            backlog.next().await;
+        }
+        assert_eq!(backlog.waiting(), MediaTime::ZERO);
+        backlog.trust(true);
+        backlog.put(block(3));
+        assert!(backlog.take_lost().is_empty());
+        backlog.trust(false);
+        backlog.put(block(4));
+        assert_eq!(backlog.take_lost(), [seconds(1, 2)]);
+        assert_eq!(backlog.waiting(), MediaTime::from_millis(2_000));
+        // What was not sent is lost in any case.
+        backlog.trust(true);
+        for second in 5..8 {
+            backlog.put(block(second));
+        }
+        assert_eq!(backlog.take_lost(), [seconds(3, 5)]);
     }
 
     #[tokio::test]

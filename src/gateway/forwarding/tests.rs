@@ -119,6 +119,7 @@ fn facts() -> StreamFacts {
         parameters: Vec::new(),
         begins: MediaTime::ZERO,
         attempt: 0,
+        recorded: None,
     }
 }
 
@@ -149,11 +150,13 @@ fn destination(url: &str) -> Destination {
 
 fn start(destination: Destination, speaker: SpeakerMaker) -> Forwarding {
     let route = Route {
-        destination: Arc::new(destination),
+        recorder: super::Recorder::Connection {
+            destination: Arc::new(destination),
+            speaker,
+        },
         buffer: MediaTime::from_millis(60_000),
-        speaker,
     };
-    Forwarding::start(route, facts())
+    Forwarding::start(route, MediaTime::ZERO, facts())
 }
 
 /// The messages of AudioHook's recorders: the number of each is one more than that of the one before.
@@ -469,13 +472,16 @@ async fn recorders_of_raw_audio_get_their_subprotocol_and_every_sample() {
 async fn a_call_that_the_protocol_cannot_carry_is_told_as_lost() {
     let address = destination("ws://127.0.0.1:9/");
     let route = Route {
-        destination: Arc::new(address),
+        recorder: super::Recorder::Connection {
+            destination: Arc::new(address),
+            speaker: speakers::audiohook(None),
+        },
         buffer: MediaTime::from_millis(60_000),
-        speaker: speakers::audiohook(None),
     };
     let wide = SampleRate::new(16_000).unwrap();
     let forwarding = Forwarding::start(
         route,
+        MediaTime::ZERO,
         StreamFacts {
             rate: wide,
             ..facts()

@@ -364,6 +364,7 @@ impl Reader {
                 parameters: self.adapter.parameters().to_vec(),
                 begins: MediaTime::ZERO,
                 attempt: 0,
+                recorded: None,
             };
             (route, facts)
         });

@@ -8,7 +8,7 @@ use axum::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::call::{CallId, Leg};
+use crate::call::{CallId, Leg, Sensitive};
 use crate::config::Door;
 use crate::config::control::Control;
 use crate::config::doors::{Authentication, Forward, Protocol};
@@ -17,7 +17,9 @@ use crate::egress::forward::audiosocket::Codec;
 use crate::egress::forward::chan_websocket::Form;
 use crate::egress::forward::twilio::Style;
 use crate::gateway::control::Controller;
-use crate::gateway::forwarding::{ApiKey, Destination, Route, SpeakerMaker, speakers};
+use crate::gateway::forwarding::{
+    ApiKey, Destination, Recorder, Route, SessionRecorder, SpeakerMaker, speakers,
+};
 use crate::gateway::tls;
 use crate::ingress::Adapter;
 use crate::ingress::audio_fork::{self, AudioForkAdapter};
@@ -29,6 +31,7 @@ use crate::ingress::twilio::{self, TwilioAdapter};
 use crate::ingress::vonage::{self, VonageAdapter};
 
 use super::guard::Guard;
+use crate::sip::digest::Credentials;
 
 /// A door that can be opened.
 #[derive(Clone)]
@@ -148,6 +151,12 @@ fn controller(control: &Control) -> anyhow::Result<Controller> {
 }
 
 fn route(door: &Door, forward: &Forward) -> anyhow::Result<Route> {
+    if forward.protocol == Protocol::Siprec {
+        return Ok(Route {
+            recorder: Recorder::Session(Arc::new(session_recorder(forward)?)),
+            buffer: forward.buffer,
+        });
+    }
     let config = tls::client(forward.authorities.as_deref())?;
     let mut headers = Vec::new();
     let mut api_key = None;
@@ -178,10 +187,31 @@ fn route(door: &Door, forward: &Forward) -> anyhow::Result<Route> {
         destination = destination.with_api_key(key);
     }
     Ok(Route {
-        destination: Arc::new(destination),
+        recorder: Recorder::Connection {
+            destination: Arc::new(destination),
+            speaker: speaker(forward.protocol, door)?,
+        },
         buffer: forward.buffer,
-        speaker: speaker(forward.protocol, door)?,
     })
+}
+
+fn session_recorder(forward: &Forward) -> anyhow::Result<SessionRecorder> {
+    let credentials = match &forward.authentication {
+        None => None,
+        Some(Authentication::Digest { user, passwords }) => {
+            let password = passwords.first().context("auth.secrets: one is needed")?;
+            Some(Credentials {
+                user: user.clone(),
+                password: Sensitive::new(password.expose().to_owned()),
+            })
+        }
+        Some(other) => anyhow::bail!(
+            "auth.kind: {} is not spoken in SIP; expected digest",
+            other.name()
+        ),
+    };
+    let tls = tls::client(forward.authorities.as_deref())?;
+    Ok(SessionRecorder::new(&forward.url, credentials, || tls)?)
 }
 
 /// Makes what speaks a protocol to a recorder, with the legs as the door has them.
@@ -209,7 +239,7 @@ fn speaker(protocol: Protocol, door: &Door) -> anyhow::Result<SpeakerMaker> {
         Protocol::AudioStream => speakers::audio_fork(Dialect::AudioStream, layout),
         Protocol::Jambonz => speakers::audio_fork(Dialect::Jambonz, layout),
         Protocol::Siprec | Protocol::Rtp => {
-            anyhow::bail!("protocol: no recorder is spoken to in {protocol}")
+            anyhow::bail!("protocol: {protocol} is not spoken over a connection")
         }
     })
 }
@@ -236,6 +266,7 @@ fn header(authentication: &Authentication) -> anyhow::Result<(HeaderName, Header
         Authentication::TwilioSignature { .. }
         | Authentication::PlivoSignature { .. }
         | Authentication::AudiohookSignature { .. }
+        | Authentication::Digest { .. }
         | Authentication::MutualTls => anyhow::bail!(
             "auth.kind: {} is not spoken to recorders; expected bearer, basic or header",
             authentication.name()

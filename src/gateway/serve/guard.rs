@@ -67,6 +67,9 @@ impl Guard {
                 Guard::Tokens(Tokens::header(header, secrets(tokens)?))
             }
             Some(Authentication::MutualTls) => Guard::Certificate,
+            Some(Authentication::Digest { .. }) => {
+                anyhow::bail!("auth.kind: digest is for recorders that are invited by SIP")
+            }
         })
     }
 

@@ -301,6 +301,7 @@ impl RtpDoor {
                 parameters: Vec::new(),
                 begins: MediaTime::ZERO,
                 attempt: 0,
+                recorded: None,
             };
             (route, facts)
         });

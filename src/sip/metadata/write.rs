@@ -5,6 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::RecordingMetadata;
 
+/// Of what RFC 7865 has no elements for.
+const NAMESPACE: &str = "urn:hushgate:annotation";
+
 /// An id as RFC 7865, 6.10 wants it: 128 random bits in base64.
 pub fn unique_id(random: u128) -> String {
     STANDARD.encode(random.to_be_bytes())
@@ -32,7 +35,7 @@ fn escaped(text: &str) -> String {
 impl RecordingMetadata {
     /// Writes a complete snapshot. `time`: since when what it says holds, as `2026-11-22T00:00:00Z`.
     ///
-    /// Annotations are written as `extensiondata`, in a namespace of ours.
+    /// Annotations are written as `extensiondata`, and who has called, as Oracle does, both in a namespace of ours.
     pub fn write(&self, time: &str) -> String {
         let time = escaped(time);
         let mut text = String::from(
@@ -76,8 +79,11 @@ impl RecordingMetadata {
             let name = participant.name.as_ref().map_or_else(String::new, |name| {
                 format!("<name>{}</name>", escaped(name.expose()))
             });
+            let calling = participant.calling.map_or_else(String::new, |calling| {
+                format!("<h:callingParty xmlns:h=\"{NAMESPACE}\">{calling}</h:callingParty>")
+            });
             add(format!(
-                "<participant participant_id=\"{id}\"><nameID aor=\"{address}\">{name}</nameID></participant>"
+                "<participant participant_id=\"{id}\"><nameID aor=\"{address}\">{name}</nameID>{calling}</participant>"
             ));
         }
         for stream in &self.streams {
@@ -129,7 +135,7 @@ impl RecordingMetadata {
             }
         }
         if !self.annotations.is_empty() {
-            add("<extensiondata xmlns:h=\"urn:hushgate:annotation\">".to_owned());
+            add(format!("<extensiondata xmlns:h=\"{NAMESPACE}\">"));
             for annotation in &self.annotations {
                 add(format!(
                     "<h:annotation name=\"{}\">{}</h:annotation>",

@@ -18,6 +18,7 @@ fn facts(encoding: Encoding, rate: SampleRate) -> StreamFacts {
         parameters: vec![("agentId".into(), "1001".into())],
         begins: MediaTime::ZERO,
         attempt: 0,
+        recorded: None,
     }
 }
 
@@ -79,6 +80,7 @@ fn a_stream_after_a_reconnect_is_another_and_says_where_it_begins() {
     let facts = StreamFacts {
         begins: MediaTime::from_millis(4_000),
         attempt: 1,
+        recorded: None,
         ..mu_law()
     };
     let mut speaker = TwilioSpeaker::new(Style::Twilio, facts, Leg::Agent);

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand_chacha::rand_core::{RngCore, SeedableRng};
-use zeroize::Zeroizing;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
 
 use super::super::live::{CannotBegin, NewCall};
 use super::super::rtp::{Described, NewStream, Pair, Ports, RtpCall, reached_at};
@@ -14,11 +14,12 @@ use crate::audio::encoding::Encoding;
 use crate::audio::g711::Law;
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
-use crate::egress::forward::StreamFacts;
+use crate::egress::forward::{Recorded, StreamFacts};
+use crate::gateway::agreed::{format, fresh_key, master_key, suite};
 use crate::gateway::call::Transcriber;
 use crate::rtp::PayloadFormat;
-use crate::rtp::srtp::{MasterKey, Suite};
-use crate::sip::description::{self, Codec, LocalMedia, RemoteStream};
+use crate::rtp::srtp::MasterKey;
+use crate::sip::description::{Codec, LocalMedia, RemoteStream};
 use crate::sip::metadata::RecordingMetadata;
 use crate::sip::server::Invitation;
 
@@ -66,7 +67,10 @@ impl Session {
                 .map(|(slot, pair)| {
                     let stream = invitation.streams.iter().find(|stream| stream.slot == slot);
                     let is_secure = stream.is_some_and(|stream| stream.crypto.is_some());
-                    (pair, is_secure.then(fresh_key))
+                    (
+                        pair,
+                        is_secure.then(|| fresh_key(&mut ChaCha20Rng::from_os_rng())),
+                    )
                 })
                 .collect(),
             call: None,
@@ -131,6 +135,7 @@ impl Session {
                 parameters: Vec::new(),
                 begins: MediaTime::ZERO,
                 attempt: 0,
+                recorded: Some(self.recorded(streams, &parties, legs)),
             };
             (route, facts)
         });
@@ -149,6 +154,18 @@ impl Session {
         })?;
         self.call = Some(call);
         Ok(())
+    }
+
+    /// What the peer's metadata say of the call's legs, for a recorder behind.
+    fn recorded(&self, streams: &[RemoteStream], parties: &[Leg], legs: &[Leg]) -> Arc<Recorded> {
+        let label = |leg: &Leg| {
+            let place = parties.iter().position(|party| party == leg)?;
+            streams.get(place)?.label.clone()
+        };
+        Arc::new(Recorded {
+            metadata: self.metadata.clone(),
+            labels: legs.iter().map(label).collect(),
+        })
     }
 
     /// Takes a new description of the streams. True if the call has not begun: they are its first.
@@ -241,42 +258,6 @@ fn described(stream: &RemoteStream, strict: bool, signalling: IpAddr) -> Option<
         addresses: strict.then(|| named.into_iter().chain([signalling]).collect()),
         reports: stream.rtcp,
         their_key,
-    })
-}
-
-fn suite(suite: description::Suite) -> Suite {
-    match suite {
-        description::Suite::Aes128Sha1Tag80 => Suite::AesCm128HmacSha1_80,
-        description::Suite::Aes128Sha1Tag32 => Suite::AesCm128HmacSha1_32,
-    }
-}
-
-/// A key and its salt in one.
-fn master_key(bytes: &[u8]) -> Option<MasterKey> {
-    let mut key = Zeroizing::new([0; 30]);
-    if bytes.len() != key.len() {
-        return None;
-    }
-    key.copy_from_slice(bytes);
-    Some(MasterKey::new(key))
-}
-
-/// A key for what we send, by chance.
-fn fresh_key() -> MasterKey {
-    let mut key = Zeroizing::new([0; 30]);
-    rand_chacha::ChaCha20Rng::from_os_rng().fill_bytes(&mut *key);
-    MasterKey::new(key)
-}
-
-fn format(codec: Codec) -> Option<PayloadFormat> {
-    Some(match codec {
-        Codec::Pcmu => PayloadFormat::Pcmu,
-        Codec::Pcma => PayloadFormat::Pcma,
-        Codec::G722 => PayloadFormat::G722,
-        Codec::Opus => PayloadFormat::Opus,
-        Codec::L16 { rate } => PayloadFormat::L16 {
-            rate: SampleRate::new(rate).ok()?,
-        },
     })
 }
 
