@@ -9,7 +9,7 @@
 //! is opened again, as a new stream that says where it begins: with the first audio that the recorder had not
 //! confirmed (a pong follows what came before it: RFC 6455, 5.5.3), so that a cut repeats rather than loses.
 //! Over TCP nothing is confirmed, and what was written when the connection is cut may be lost unnoticed. A recorder
-//! that is invited by SIP is spoken to in [`siprec`].
+//! that is invited by SIP is spoken to in `siprec`.
 //!
 //! **Architecture invariants:** memory is bounded by the backlog's length; only [`CleanAudio`] is taken.
 
