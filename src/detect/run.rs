@@ -199,25 +199,29 @@ fn add(run: &mut Run, conversation: &Conversation<'_>, item: &Item, pause: Media
     // A word of several digits is a group of its own, as is what follows a pause.
     let words = &conversation.tracks[item.track].words;
     let mut last_source = None;
+    let mut hyphenated = false;
     for (place, source) in sources.iter().enumerate() {
         let new_word = last_source != Some(*source);
-        let written = words.get(*source).map_or("", |word| word.text);
-        let hyphens = hyphen_groups(written);
-        if new_word && hyphens.len() > 1 {
-            run.groups.extend(hyphens);
-            last_source = Some(*source);
+        last_source = Some(*source);
+        // A word is looked at once, not for each of its digits: it may have very many.
+        let mut several = false;
+        if new_word {
+            let written = words.get(*source).map_or("", |word| word.text);
+            let hyphens = hyphen_groups(written);
+            hyphenated = hyphens.len() > 1;
+            if hyphenated {
+                run.groups.extend(hyphens);
+            }
+            several = sources.iter().filter(|other| *other == source).count() > 2;
+        }
+        if hyphenated {
             continue;
         }
-        if !new_word && hyphens.len() > 1 {
-            continue;
-        }
-        let several = sources.iter().filter(|other| *other == source).count() > 2;
         let paused = place == 0 && pause > GROUP_PAUSE;
         match run.groups.last_mut() {
             Some(group) if !(new_word && (several || paused)) => *group += 1,
             _ => run.groups.push(1),
         }
-        last_source = Some(*source);
     }
 }
 

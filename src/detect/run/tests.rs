@@ -102,3 +102,14 @@ fn a_run_is_open_until_its_speaker_or_the_other_goes_on() {
         4.0
     ));
 }
+
+/// A word is looked at once: looking for each of its digits took a minute for one like this.
+#[test]
+fn a_word_of_very_many_digits_is_one_group() {
+    let length = 200_000;
+    let found = found(&[&format!("customer 1.0: {}", "1".repeat(length))]);
+    let [(digits, groups)] = &found[..] else {
+        panic!("{} runs", found.len());
+    };
+    assert_eq!((digits.len(), &groups[..]), (length, &[length][..]));
+}
