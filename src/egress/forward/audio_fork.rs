@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::packets::{Channels, Packets};
-use super::{CannotSpeak, Handshake, Heard, Outgoing, Parting, Speaker, Standing, StreamFacts};
+use super::packets::{Channels, Form, PacketStream, Packets};
+use super::{CannotSpeak, Handshake, Heard, Outgoing, Speaker, Standing, StreamFacts};
 use crate::audio::encoding::Encoding;
 use crate::call::Leg;
 use crate::session::CleanAudio;
@@ -46,15 +46,14 @@ pub enum Layout {
 pub struct AudioForkSpeaker {
     dialect: Dialect,
     facts: StreamFacts,
-    live: Result<Live, CannotSpeak>,
-    hung_up: bool,
+    stream: PacketStream<Mix>,
 }
 
+/// What is on the channels, whose samples take turns.
 #[derive(Debug)]
-struct Live {
-    mix: &'static str,
+struct Mix {
+    name: &'static str,
     channels: Channels,
-    packets: Packets,
 }
 
 /// What a recorder says, as far as it matters.
@@ -69,35 +68,34 @@ impl AudioForkSpeaker {
     pub fn new(dialect: Dialect, layout: Layout, facts: StreamFacts) -> Self {
         Self {
             dialect,
-            live: Live::new(layout, &facts),
+            stream: PacketStream::new(Mix::new(layout, &facts)),
             facts,
-            hung_up: false,
         }
     }
 
     /// The first message. What the audio is of is the gateway's to say, whatever the platform said.
-    fn metadata(&self, live: &Live) -> String {
-        let whole = Value::Object(self.describe(live, self.facts.told())).to_string();
+    fn metadata(&self, mix: &Mix) -> String {
+        let whole = Value::Object(self.describe(mix, self.facts.told())).to_string();
         if whole.len() <= LONGEST_METADATA {
             return whole;
         }
-        Value::Object(self.describe(live, Map::new())).to_string()
+        Value::Object(self.describe(mix, Map::new())).to_string()
     }
 
-    fn describe(&self, live: &Live, mut members: Map<String, Value>) -> Map<String, Value> {
+    fn describe(&self, mix: &Mix, mut members: Map<String, Value>) -> Map<String, Value> {
         members.insert("sampleRate".into(), self.facts.rate.hertz().into());
-        members.insert("mixType".into(), live.mix.into());
+        members.insert("mixType".into(), mix.name.into());
         if self.dialect == Dialect::AudioStream {
             members.insert("rate".into(), self.facts.rate.hertz().into());
-            members.insert("channels".into(), live.channels.count().into());
+            members.insert("channels".into(), mix.channels.count().into());
         }
         members.insert("callSid".into(), self.facts.call.as_str().into());
         members
     }
 }
 
-impl Live {
-    fn new(layout: Layout, facts: &StreamFacts) -> Result<Self, CannotSpeak> {
+impl Mix {
+    fn new(layout: Layout, facts: &StreamFacts) -> Result<(Self, Packets), CannotSpeak> {
         if !facts.rate.hertz().is_multiple_of(8_000) {
             return Err(CannotSpeak::Rate {
                 protocol: "mod_audio_fork",
@@ -106,7 +104,7 @@ impl Live {
             });
         }
         let place = |wanted: Leg| facts.legs.iter().position(|leg| *leg == wanted);
-        let (mix, channels) = match (layout, facts.legs) {
+        let (name, channels) = match (layout, facts.legs) {
             (_, [Leg::Mixed]) => ("mixed", Channels::One(0)),
             (_, [_]) => ("mono", Channels::One(0)),
             (Layout::Mixed, legs) => ("mixed", Channels::single(legs, Leg::Mixed)?),
@@ -115,19 +113,13 @@ impl Live {
                 ("stereo", Channels::Two(first, usize::from(first == 0)))
             }
         };
-        Ok(Self {
-            mix,
-            channels,
-            packets: Packets::new(facts, channels),
-        })
+        Ok((Self { name, channels }, Packets::new(facts, channels)))
     }
+}
 
-    /// What turns samples into messages.
-    fn sender(&mut self, messages: &mut Vec<Outgoing>) -> (&mut Packets, impl FnMut(&[i16])) {
-        let send = |samples: &[i16]| {
-            messages.push(Outgoing::Binary(Encoding::LinearLittle.encode(samples)));
-        };
-        (&mut self.packets, send)
+impl Form for Mix {
+    fn message(&self, samples: &[i16]) -> Outgoing {
+        Outgoing::Binary(Encoding::LinearLittle.encode(samples))
     }
 }
 
@@ -144,36 +136,25 @@ impl Speaker for AudioForkSpeaker {
     }
 
     fn begin(&mut self, messages: &mut Vec<Outgoing>) -> Result<(), CannotSpeak> {
-        let live = self.live.as_ref().map_err(Clone::clone)?;
-        messages.push(Outgoing::Text(self.metadata(live)));
+        let (mix, _) = self.stream.begin()?;
+        messages.push(Outgoing::Text(self.metadata(mix)));
         Ok(())
     }
 
     fn standing(&self) -> Standing {
-        if self.hung_up {
-            Standing::Over(Parting::Declined)
-        } else {
-            Standing::Ready
-        }
+        self.stream.standing()
     }
 
     fn fill(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) -> bool {
-        let Ok(live) = &mut self.live else {
-            return false;
-        };
-        let (packets, mut send) = live.sender(messages);
-        packets.fill(audio, &mut send)
+        self.stream.fill(audio, messages)
     }
 
     fn audio(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) {
-        if let Ok(live) = &mut self.live {
-            let (packets, mut send) = live.sender(messages);
-            packets.push(audio, &mut send);
-        }
+        self.stream.audio(audio, messages);
     }
 
     fn waiting(&self) -> usize {
-        self.live.as_ref().map_or(0, |live| live.packets.waiting())
+        self.stream.waiting()
     }
 
     /// jambonz ends its task on `disconnect`; to the modules it is an event.
@@ -182,15 +163,12 @@ impl Speaker for AudioForkSpeaker {
             && self.dialect == Dialect::Jambonz
             && serde_json::from_str::<Request>(text).is_ok_and(|said| said.kind == "disconnect")
         {
-            self.hung_up = true;
+            self.stream.hang_up();
         }
     }
 
     fn end(&mut self, messages: &mut Vec<Outgoing>) {
-        if let Ok(live) = &mut self.live {
-            let (packets, mut send) = live.sender(messages);
-            packets.finish(&mut send);
-        }
+        self.stream.end(messages);
     }
 }
 

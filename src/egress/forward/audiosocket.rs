@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::packets::{Channels, Packets};
-use super::{CannotSpeak, Heard, Outgoing, Parting, Speaker, Standing, StreamFacts, call_uuid};
+use super::packets::{Channels, Form, PacketStream, Packets};
+use super::{CannotSpeak, Heard, Outgoing, Speaker, Standing, StreamFacts, call_uuid};
 use crate::audio::SampleRate;
 use crate::audio::encoding::Encoding;
 use crate::audio::g711::Law;
@@ -41,16 +41,21 @@ pub enum Codec {
 #[derive(Debug)]
 pub struct AudioSocketSpeaker {
     id: Uuid,
-    live: Result<Live, CannotSpeak>,
+    stream: PacketStream<AudioFrame>,
     heard: Frames,
-    hung_up: bool,
 }
 
+/// How audio frames are written.
 #[derive(Debug)]
-struct Live {
+struct AudioFrame {
     kind: u8,
     encoding: Encoding,
-    packets: Packets,
+}
+
+impl Form for AudioFrame {
+    fn message(&self, samples: &[i16]) -> Outgoing {
+        frame(self.kind, &self.encoding.encode(samples))
+    }
 }
 
 impl AudioSocketSpeaker {
@@ -58,15 +63,14 @@ impl AudioSocketSpeaker {
     pub fn new(codec: Codec, leg: Leg, facts: &StreamFacts) -> Self {
         Self {
             id: call_uuid(&facts.call),
-            live: Live::new(codec, leg, facts),
+            stream: PacketStream::new(AudioFrame::new(codec, leg, facts)),
             heard: Frames::default(),
-            hung_up: false,
         }
     }
 }
 
-impl Live {
-    fn new(codec: Codec, leg: Leg, facts: &StreamFacts) -> Result<Self, CannotSpeak> {
+impl AudioFrame {
+    fn new(codec: Codec, leg: Leg, facts: &StreamFacts) -> Result<(Self, Packets), CannotSpeak> {
         let (kind, encoding) = match (codec, facts.rate) {
             (Codec::Linear, rate) => {
                 let kind = kind(rate).ok_or(CannotSpeak::Rate {
@@ -86,70 +90,43 @@ impl Live {
             }
         };
         let channels = Channels::single(facts.legs, leg)?;
-        Ok(Self {
-            kind,
-            encoding,
-            packets: Packets::new(facts, channels),
-        })
-    }
-
-    /// What turns samples into frames.
-    fn sender(&mut self, messages: &mut Vec<Outgoing>) -> (&mut Packets, impl FnMut(&[i16])) {
-        let (kind, encoding) = (self.kind, self.encoding);
-        let send = move |samples: &[i16]| messages.push(frame(kind, &encoding.encode(samples)));
-        (&mut self.packets, send)
+        Ok((Self { kind, encoding }, Packets::new(facts, channels)))
     }
 }
 
 impl Speaker for AudioSocketSpeaker {
     fn begin(&mut self, messages: &mut Vec<Outgoing>) -> Result<(), CannotSpeak> {
-        if let Err(problem) = &self.live {
-            return Err(problem.clone());
-        }
+        self.stream.begin()?;
         messages.push(frame(ID, self.id.as_bytes()));
         Ok(())
     }
 
     fn standing(&self) -> Standing {
-        if self.hung_up {
-            Standing::Over(Parting::Declined)
-        } else {
-            Standing::Ready
-        }
+        self.stream.standing()
     }
 
     fn fill(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) -> bool {
-        let Ok(live) = &mut self.live else {
-            return false;
-        };
-        let (packets, mut send) = live.sender(messages);
-        packets.fill(audio, &mut send)
+        self.stream.fill(audio, messages)
     }
 
     fn audio(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) {
-        if let Ok(live) = &mut self.live {
-            let (packets, mut send) = live.sender(messages);
-            packets.push(audio, &mut send);
-        }
+        self.stream.audio(audio, messages);
     }
 
     fn waiting(&self) -> usize {
-        self.live.as_ref().map_or(0, |live| live.packets.waiting())
+        self.stream.waiting()
     }
 
     fn hear(&mut self, said: Heard<'_>, _since: Duration, _messages: &mut Vec<Outgoing>) {
         if let Heard::Binary(bytes) = said
             && self.heard.has(HANGUP, bytes)
         {
-            self.hung_up = true;
+            self.stream.hang_up();
         }
     }
 
     fn end(&mut self, messages: &mut Vec<Outgoing>) {
-        if let Ok(live) = &mut self.live {
-            let (packets, mut send) = live.sender(messages);
-            packets.finish(&mut send);
-        }
+        self.stream.end(messages);
     }
 }
 

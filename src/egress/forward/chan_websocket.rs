@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::packets::{Channels, Packets};
-use super::{CannotSpeak, Handshake, Heard, Outgoing, Parting, Speaker, Standing, StreamFacts};
+use super::packets::{self, Channels, PacketStream, Packets};
+use super::{CannotSpeak, Handshake, Heard, Outgoing, Speaker, Standing, StreamFacts};
 use crate::audio::SampleRate;
 use crate::audio::encoding::Encoding;
 use crate::audio::g711::Law;
@@ -38,15 +38,20 @@ pub enum Form {
 pub struct ChanWebSocketSpeaker {
     form: Form,
     facts: StreamFacts,
-    live: Result<Live, CannotSpeak>,
-    hung_up: bool,
+    stream: PacketStream<Format>,
 }
 
+/// How samples are written, and what Asterisk calls that.
 #[derive(Debug)]
-struct Live {
-    format: &'static str,
+struct Format {
+    name: &'static str,
     encoding: Encoding,
-    packets: Packets,
+}
+
+impl packets::Form for Format {
+    fn message(&self, samples: &[i16]) -> Outgoing {
+        Outgoing::Binary(self.encoding.encode(samples))
+    }
 }
 
 /// A command in JSON.
@@ -60,16 +65,16 @@ impl ChanWebSocketSpeaker {
     pub fn new(form: Form, leg: Leg, facts: StreamFacts) -> Self {
         Self {
             form,
-            live: Live::new(leg, &facts),
+            stream: PacketStream::new(Format::new(leg, &facts)),
             facts,
-            hung_up: false,
         }
     }
 
-    fn media_start(&self, live: &Live) -> String {
+    fn media_start(&self, format: &Format, packets: &Packets) -> String {
         let call = &self.facts.call;
         let channel = format!("WebSocket/{CONNECTION}/{call}");
-        let (format, length) = (live.format, live.packets.length() * live.encoding.width());
+        let length = packets.length() * format.encoding.width();
+        let format = format.name;
         match self.form {
             Form::Plain => format!(
                 "MEDIA_START connection_id:{CONNECTION} channel:{channel} channel_id:{call} format:{format} \
@@ -112,26 +117,15 @@ impl ChanWebSocketSpeaker {
     }
 }
 
-impl Live {
-    fn new(leg: Leg, facts: &StreamFacts) -> Result<Self, CannotSpeak> {
-        let (format, encoding) = format(facts).ok_or(CannotSpeak::Rate {
+impl Format {
+    fn new(leg: Leg, facts: &StreamFacts) -> Result<(Self, Packets), CannotSpeak> {
+        let (name, encoding) = format(facts).ok_or(CannotSpeak::Rate {
             protocol: "chan_websocket",
             hertz: facts.rate.hertz(),
             expected: "8000, 12000, 16000, 24000, 32000, 44100 or 48000 Hz",
         })?;
         let channels = Channels::single(facts.legs, leg)?;
-        Ok(Self {
-            format,
-            encoding,
-            packets: Packets::new(facts, channels),
-        })
-    }
-
-    /// What turns samples into messages.
-    fn sender(&mut self, messages: &mut Vec<Outgoing>) -> (&mut Packets, impl FnMut(&[i16])) {
-        let encoding = self.encoding;
-        let send = move |samples: &[i16]| messages.push(Outgoing::Binary(encoding.encode(samples)));
-        (&mut self.packets, send)
+        Ok((Self { name, encoding }, Packets::new(facts, channels)))
     }
 }
 
@@ -144,36 +138,25 @@ impl Speaker for ChanWebSocketSpeaker {
     }
 
     fn begin(&mut self, messages: &mut Vec<Outgoing>) -> Result<(), CannotSpeak> {
-        let live = self.live.as_ref().map_err(Clone::clone)?;
-        messages.push(Outgoing::Text(self.media_start(live)));
+        let (format, packets) = self.stream.begin()?;
+        messages.push(Outgoing::Text(self.media_start(format, packets)));
         Ok(())
     }
 
     fn standing(&self) -> Standing {
-        if self.hung_up {
-            Standing::Over(Parting::Declined)
-        } else {
-            Standing::Ready
-        }
+        self.stream.standing()
     }
 
     fn fill(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) -> bool {
-        let Ok(live) = &mut self.live else {
-            return false;
-        };
-        let (packets, mut send) = live.sender(messages);
-        packets.fill(audio, &mut send)
+        self.stream.fill(audio, messages)
     }
 
     fn audio(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) {
-        if let Ok(live) = &mut self.live {
-            let (packets, mut send) = live.sender(messages);
-            packets.push(audio, &mut send);
-        }
+        self.stream.audio(audio, messages);
     }
 
     fn waiting(&self) -> usize {
-        self.live.as_ref().map_or(0, |live| live.packets.waiting())
+        self.stream.waiting()
     }
 
     fn hear(&mut self, said: Heard<'_>, _since: Duration, messages: &mut Vec<Outgoing>) {
@@ -192,17 +175,14 @@ impl Speaker for ChanWebSocketSpeaker {
             }
         };
         match command {
-            "HANGUP" => self.hung_up = true,
+            "HANGUP" => self.stream.hang_up(),
             "GET_STATUS" => messages.push(Outgoing::Text(self.status())),
             _ => {}
         }
     }
 
     fn end(&mut self, messages: &mut Vec<Outgoing>) {
-        if let Ok(live) = &mut self.live {
-            let (packets, mut send) = live.sender(messages);
-            packets.finish(&mut send);
-        }
+        self.stream.end(messages);
     }
 }
 

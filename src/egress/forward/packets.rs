@@ -3,7 +3,7 @@
 //!
 //! Knows samples and channels, neither bytes nor messages.
 
-use super::{CannotSpeak, StreamFacts};
+use super::{CannotSpeak, Outgoing, Parting, Standing, StreamFacts};
 use crate::audio::{MediaTime, SampleIndex, SampleRate};
 use crate::call::Leg;
 use crate::session::CleanAudio;
@@ -152,6 +152,81 @@ impl Packets {
         let rest = std::mem::take(&mut self.waiting);
         if !rest.is_empty() {
             send(&rest);
+        }
+    }
+}
+
+/// How a protocol writes a packet.
+pub(super) trait Form {
+    /// A packet's samples, of all channels in turn, as a message.
+    fn message(&self, samples: &[i16]) -> Outgoing;
+}
+
+/// One connection's stream in a protocol without times: packets until the recorder hangs up. What the protocol
+/// cannot carry makes no packets.
+#[derive(Debug)]
+pub(super) struct PacketStream<F> {
+    live: Result<(F, Packets), CannotSpeak>,
+    hung_up: bool,
+}
+
+impl<F: Form> PacketStream<F> {
+    pub(super) fn new(live: Result<(F, Packets), CannotSpeak>) -> Self {
+        Self {
+            live,
+            hung_up: false,
+        }
+    }
+
+    /// What the stream's first message is made of, or why there is no stream.
+    pub(super) fn begin(&self) -> Result<(&F, &Packets), CannotSpeak> {
+        match &self.live {
+            Ok((form, packets)) => Ok((form, packets)),
+            Err(problem) => Err(problem.clone()),
+        }
+    }
+
+    /// The recorder wants no more.
+    pub(super) fn hang_up(&mut self) {
+        self.hung_up = true;
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        if self.hung_up {
+            Standing::Over(Parting::Declined)
+        } else {
+            Standing::Ready
+        }
+    }
+
+    /// See [`Packets::fill`].
+    pub(super) fn fill(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) -> bool {
+        match &mut self.live {
+            Ok((form, packets)) => {
+                packets.fill(audio, &mut |samples| messages.push(form.message(samples)))
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// See [`Packets::push`].
+    pub(super) fn audio(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) {
+        if let Ok((form, packets)) = &mut self.live {
+            packets.push(audio, &mut |samples| messages.push(form.message(samples)));
+        }
+    }
+
+    /// See [`Packets::waiting`].
+    pub(super) fn waiting(&self) -> usize {
+        self.live
+            .as_ref()
+            .map_or(0, |(_, packets)| packets.waiting())
+    }
+
+    /// See [`Packets::finish`].
+    pub(super) fn end(&mut self, messages: &mut Vec<Outgoing>) {
+        if let Ok((form, packets)) = &mut self.live {
+            packets.finish(&mut |samples| messages.push(form.message(samples)));
         }
     }
 }

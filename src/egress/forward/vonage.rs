@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::packets::{Channels, Packets};
+use super::packets::{Channels, Form, PacketStream, Packets};
 use super::{CannotSpeak, Heard, Outgoing, Speaker, StreamFacts};
 use crate::audio::encoding::Encoding;
 use crate::call::Leg;
@@ -21,7 +21,7 @@ use crate::session::CleanAudio;
 #[derive(Debug)]
 pub struct VonageSpeaker {
     facts: StreamFacts,
-    live: Result<Packets, CannotSpeak>,
+    stream: PacketStream<Linear>,
 }
 
 /// What a recorder says.
@@ -37,16 +37,18 @@ impl VonageSpeaker {
     /// as from Vonage.
     pub fn new(leg: Leg, facts: StreamFacts) -> Self {
         let live = match facts.rate.hertz() {
-            8_000 | 16_000 | 24_000 => {
-                Channels::single(facts.legs, leg).map(|channels| Packets::new(&facts, channels))
-            }
+            8_000 | 16_000 | 24_000 => Channels::single(facts.legs, leg)
+                .map(|channels| (Linear, Packets::new(&facts, channels))),
             hertz => Err(CannotSpeak::Rate {
                 protocol: "Vonage",
                 hertz,
                 expected: "8000, 16000 or 24000 Hz",
             }),
         };
-        Self { facts, live }
+        Self {
+            facts,
+            stream: PacketStream::new(live),
+        }
     }
 
     fn connected(&self) -> String {
@@ -61,35 +63,33 @@ impl VonageSpeaker {
     }
 }
 
-/// What turns samples into messages.
-fn sender(messages: &mut Vec<Outgoing>) -> impl FnMut(&[i16]) {
-    |samples| messages.push(Outgoing::Binary(Encoding::LinearLittle.encode(samples)))
+/// 16 bits, low byte first.
+#[derive(Debug)]
+struct Linear;
+
+impl Form for Linear {
+    fn message(&self, samples: &[i16]) -> Outgoing {
+        Outgoing::Binary(Encoding::LinearLittle.encode(samples))
+    }
 }
 
 impl Speaker for VonageSpeaker {
     fn begin(&mut self, messages: &mut Vec<Outgoing>) -> Result<(), CannotSpeak> {
-        if let Err(problem) = &self.live {
-            return Err(problem.clone());
-        }
+        self.stream.begin()?;
         messages.push(Outgoing::Text(self.connected()));
         Ok(())
     }
 
     fn fill(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) -> bool {
-        match &mut self.live {
-            Ok(packets) => packets.fill(audio, &mut sender(messages)),
-            Err(_) => false,
-        }
+        self.stream.fill(audio, messages)
     }
 
     fn audio(&mut self, audio: &CleanAudio, messages: &mut Vec<Outgoing>) {
-        if let Ok(packets) = &mut self.live {
-            packets.push(audio, &mut sender(messages));
-        }
+        self.stream.audio(audio, messages);
     }
 
     fn waiting(&self) -> usize {
-        self.live.as_ref().map_or(0, Packets::waiting)
+        self.stream.waiting()
     }
 
     fn hear(&mut self, said: Heard<'_>, _since: Duration, messages: &mut Vec<Outgoing>) {
@@ -109,9 +109,7 @@ impl Speaker for VonageSpeaker {
     }
 
     fn end(&mut self, messages: &mut Vec<Outgoing>) {
-        if let Ok(packets) = &mut self.live {
-            packets.finish(&mut sender(messages));
-        }
+        self.stream.end(messages);
     }
 }
 

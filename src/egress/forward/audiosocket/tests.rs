@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::super::Parting;
 use super::super::tests::*;
 use super::*;
 use crate::ingress::audiosocket as door;

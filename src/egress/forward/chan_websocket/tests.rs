@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::super::Parting;
 use super::super::tests::*;
 use super::*;
 use crate::audio::MediaTime;
