@@ -7,8 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::config::{Config, Overrides};
-use crate::engine::RecogniserFactory;
-use crate::engine::whisper::{WhisperFactory, WhisperSettings};
+use crate::engine::{self, Engine, HearingSettings, RecogniserFactory};
 use crate::policy::Profile;
 
 /// Arguments of every command that listens to calls.
@@ -26,6 +25,9 @@ pub struct SharedArguments {
     /// Speech model: a name from `hushgate model list` or a ggml whisper file.
     #[arg(long, value_name = "NAME|PATH", env = "HUSHGATE_MODEL")]
     pub model: Option<String>,
+    /// The library that hears: ctranslate2 or whisper.cpp.
+    #[arg(long, value_name = "NAME", env = "HUSHGATE_ENGINE")]
+    pub engine: Option<Engine>,
     /// Seconds between hearing a sample and releasing it.
     #[arg(long, value_name = "SECONDS", env = "HUSHGATE_HOLD")]
     pub hold: Option<f64>,
@@ -49,6 +51,7 @@ impl SharedArguments {
             policy: self.policy.clone(),
             profile: self.profile,
             model: self.model.clone(),
+            engine: self.engine,
             hold_seconds: self.hold,
             workers: self.workers,
             ..own
@@ -60,8 +63,11 @@ impl SharedArguments {
 /// What listens to calls, by the configuration's model; reads the model, which takes a second or so.
 pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
     let file = crate::model::resolve(&config.model)?;
-    let factory = WhisperFactory::load(&file, WhisperSettings::default())?;
-    Ok(Arc::new(factory))
+    Ok(engine::load(
+        config.engine,
+        &file,
+        HearingSettings::default(),
+    )?)
 }
 
 pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::control::Control;
 use super::doors::{Authentication, Protocol};
 use super::{Config, Door};
+use crate::engine::Engine;
 use crate::policy::Profile;
 
 impl Config {
@@ -60,6 +61,15 @@ impl Config {
             "# A name from `hushgate model list`, or a ggml whisper file."
         ));
         line(format_args!("model = {}", quoted(&self.model)));
+        line(format_args!(
+            "# The library that hears: {}.",
+            Engine::BUILT
+                .iter()
+                .map(|engine| engine.name())
+                .collect::<Vec<_>>()
+                .join(" or ")
+        ));
+        line(format_args!("engine = {}", quoted(self.engine.name())));
         line(format_args!("# Recogniser threads."));
         line(format_args!("workers = {}", self.workers));
         line(format_args!(

@@ -315,6 +315,9 @@ impl Driver {
     fn take_answer(&mut self, window: WindowId, deadline: Instant, outcome: Outcome) -> Progress {
         self.outstanding = self.outstanding.saturating_sub(1);
         self.work.failures += u64::from(outcome.is_err());
+        self.work.cpu_s += outcome
+            .as_ref()
+            .map_or(0.0, |transcript| transcript.cpu.as_secs_f64());
         self.work.late_answers += u64::from(Instant::now() > deadline);
         self.session.handle_transcript(window, outcome);
         self.carry_outputs()
