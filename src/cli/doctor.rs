@@ -202,7 +202,7 @@ fn speed(path: &Path) -> Check {
             ..WhisperSettings::default()
         };
         let mut recogniser = WhisperFactory::load(path, settings)?.create()?;
-        let window = timed_window();
+        let window = timed_window(TIMED_SECONDS);
         recogniser.transcribe(&window)?;
         let (start, work) = (Instant::now(), ThreadTime::now());
         recogniser.transcribe(&window)?;
@@ -243,8 +243,8 @@ fn speed(path: &Path) -> Check {
 }
 
 /// A buzz that comes and goes like syllables.
-fn timed_window() -> Window {
-    let count = (TIMED_SECONDS * 16_000.0) as usize;
+pub(super) fn timed_window(seconds: f64) -> Window {
+    let count = (seconds * 16_000.0) as usize;
     let samples = (0..count).map(|index| {
         let time = index as f64 / 16_000.0;
         let syllable = (time * 4.0 * std::f64::consts::TAU).sin().max(0.0);
@@ -254,7 +254,7 @@ fn timed_window() -> Window {
         });
         (voice.sum::<f64>() * syllable * 0.2) as f32
     });
-    let length = MediaTime::from_seconds(TIMED_SECONDS);
+    let length = MediaTime::from_seconds(seconds);
     Window {
         id: WindowId(0),
         leg: Leg::Mixed,

@@ -164,7 +164,7 @@ fn listen(factory: &WhisperFactory, sample: &Path) -> anyhow::Result<(usize, usi
 }
 
 /// Every channel at 16 kHz.
-fn read_channels(path: &Path) -> anyhow::Result<Vec<Vec<f32>>> {
+pub(super) fn read_channels(path: &Path) -> anyhow::Result<Vec<Vec<f32>>> {
     let named = || {
         format!(
             "{}: expected a 16-bit WAV file of 8 or 16 kHz",
