@@ -201,7 +201,7 @@ fn speed(engine: Engine, path: &Path) -> Check {
             ..HearingSettings::default()
         };
         let mut recogniser = engine::load(engine, path, settings)?.create()?;
-        let window = timed_window();
+        let window = timed_window(TIMED_SECONDS);
         recogniser.transcribe(&window)?;
         let elsewhere = recogniser.time_elsewhere();
         let (start, work) = (Instant::now(), ThreadTime::now());
@@ -244,8 +244,8 @@ fn speed(engine: Engine, path: &Path) -> Check {
 }
 
 /// A buzz that comes and goes like syllables.
-fn timed_window() -> Window {
-    let count = (TIMED_SECONDS * 16_000.0) as usize;
+pub(super) fn timed_window(seconds: f64) -> Window {
+    let count = (seconds * 16_000.0) as usize;
     let samples = (0..count).map(|index| {
         let time = index as f64 / 16_000.0;
         let syllable = (time * 4.0 * std::f64::consts::TAU).sin().max(0.0);
@@ -255,7 +255,7 @@ fn timed_window() -> Window {
         });
         (voice.sum::<f64>() * syllable * 0.2) as f32
     });
-    let length = MediaTime::from_seconds(TIMED_SECONDS);
+    let length = MediaTime::from_seconds(seconds);
     Window {
         id: WindowId(0),
         leg: Leg::Mixed,

@@ -167,7 +167,7 @@ fn listen(factory: &dyn RecogniserFactory, sample: &Path) -> anyhow::Result<(usi
 }
 
 /// Every channel at 16 kHz.
-fn read_channels(path: &Path) -> anyhow::Result<Vec<Vec<f32>>> {
+pub(super) fn read_channels(path: &Path) -> anyhow::Result<Vec<Vec<f32>>> {
     let named = || {
         format!(
             "{}: expected a 16-bit WAV file of 8 or 16 kHz",

@@ -1,11 +1,12 @@
 //! Arguments and output that several commands share.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
+use crate::call::CallId;
 use crate::config::{Config, Overrides};
 use crate::engine::{self, Engine, HearingSettings, RecogniserFactory};
 use crate::policy::Profile;
@@ -62,12 +63,16 @@ impl SharedArguments {
 
 /// What listens to calls, by the configuration's model; reads the model, which takes a second or so.
 pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
+    recognisers_with(config, HearingSettings::default())
+}
+
+/// The same with other than the default settings.
+pub(super) fn recognisers_with(
+    config: &Config,
+    settings: HearingSettings,
+) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
     let file = crate::model::resolve(&config.model)?;
-    Ok(engine::load(
-        config.engine,
-        &file,
-        HearingSettings::default(),
-    )?)
+    Ok(engine::load(config.engine, &file, settings)?)
 }
 
 pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
@@ -77,6 +82,23 @@ pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
         "lenient" => Ok(Profile::Lenient),
         _ => Err("expected strict, balanced or lenient".into()),
     }
+}
+
+/// A call id made of a file's name: what is not allowed becomes `_`.
+pub(super) fn call_of(file: &Path) -> anyhow::Result<CallId> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let id: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(CallId::LONGEST)
+        .collect();
+    CallId::new(&id).map_err(|_| anyhow::anyhow!("{}: is not a file", file.display()))
 }
 
 /// Writes text to standard output; a reader that has gone is no error.
