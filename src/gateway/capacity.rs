@@ -127,12 +127,15 @@ pub(super) struct Capacity {
 impl Capacity {
     /// Before any call.
     pub(super) fn new(settings: CapacitySettings) -> Self {
+        // What is not a number was not measured: one call.
+        let first_cost = if settings.first_cost.is_nan() {
+            f64::MAX
+        } else {
+            settings.first_cost
+        };
         let mut capacity = Self {
             settings,
-            cost: Ratio::new(
-                settings.first_cost.clamp(1e-4, 1e4),
-                FIRST_WEIGHT * FIRST_DEMAND,
-            ),
+            cost: Ratio::new(first_cost.clamp(1e-4, 1e4), FIRST_WEIGHT * FIRST_DEMAND),
             demand: Ratio::new(FIRST_DEMAND, FIRST_WEIGHT),
             first: 1,
             calls: 1,

@@ -137,8 +137,8 @@ async fn paced_as_many_calls_as_fit_are_taken_and_the_rest_is_told_now_and_then(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_calls_beyond_what_fits_are_recorded_with_nothing_audible() {
-    let gateway = Gateway::start_engine(pool(&slow(0, 150)), |settings| {
-        settings.max_calls = 50;
+    let gateway = Gateway::start_engine(pool(&slow(0, 5)), |settings| {
+        settings.max_calls = 2;
         settings.learns_capacity = true;
         settings.overload = Overload::BlankAll;
     })
@@ -159,12 +159,16 @@ async fn paced_calls_beyond_what_fits_are_recorded_with_nothing_audible() {
     for index in 0..4 {
         let (report, channels) = gateway.recording(&format!("CA{index}")).await;
         assert!(channels[0].len() >= 32_000, "the timeline is whole");
-        if report
-            .failed
-            .iter()
-            .any(|span| span.cause == FailureCause::Overload)
-        {
+        assert_eq!(unexamined(&report) > 0.0, report.engine.failures > 0);
+        if report.engine.failures > 0 {
             unheard += 1;
+            assert_eq!(report.engine.failures, report.engine.windows);
+            assert!(
+                report
+                    .failed
+                    .iter()
+                    .all(|span| span.cause == FailureCause::Overload)
+            );
             assert!(channels.iter().flatten().all(|&sample| sample == 0));
         } else {
             heard += 1;

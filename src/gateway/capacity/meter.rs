@@ -20,6 +20,8 @@ use crate::telemetry::FailureCause;
 const LEAST_GIVEN: Duration = Duration::from_millis(500);
 /// Answers whose slack is kept in a period; further ones of it are like them.
 const MOST_SLACKS: usize = 4_096;
+/// How fast the part of their time that windows take follows, for each answer.
+const TAKEN_WEIGHT: f64 = 0.1;
 /// Of a period's answers, the part that may be worse than the slack that is told.
 const WORST: usize = 20;
 
@@ -44,6 +46,8 @@ struct State {
     /// The period so far.
     period: Period,
     slacks: Vec<f64>,
+    /// Of the time that windows were given, the part that the last ones took.
+    taken: f64,
 }
 
 impl State {
@@ -66,6 +70,7 @@ impl Meter {
                 busy: Duration::ZERO,
                 period: Period::default(),
                 slacks: Vec::new(),
+                taken: 0.0,
             }),
         }
     }
@@ -116,7 +121,8 @@ impl Meter {
         let mut state = self.state();
         state.period.submitted += seconds;
         let under_way = own.load(Ordering::Relaxed);
-        if !share::allows(under_way, state.outstanding, state.calls) {
+        let is_behind = state.taken > 0.5;
+        if !share::allows(under_way, state.outstanding, state.calls, is_behind) {
             return false;
         }
         state.outstanding += 1;
@@ -138,14 +144,17 @@ impl Meter {
             state.period.heard += window.seconds;
         }
         let given = window.deadline.saturating_duration_since(window.at);
-        if given >= LEAST_GIVEN && state.slacks.len() < MOST_SLACKS {
+        if given >= LEAST_GIVEN {
             let left = window.deadline.saturating_duration_since(now);
             let slack = if was_heard {
                 left.as_secs_f64() / given.as_secs_f64()
             } else {
                 0.0
             };
-            state.slacks.push(slack);
+            state.taken += (1.0 - slack - state.taken) * TAKEN_WEIGHT;
+            if state.slacks.len() < MOST_SLACKS {
+                state.slacks.push(slack);
+            }
         }
     }
 }
