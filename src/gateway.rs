@@ -12,10 +12,11 @@ pub mod tls;
 
 mod agreed;
 mod call;
+mod capacity;
 pub mod control;
 pub mod forwarding;
 mod pacing;
 mod taping;
 
-pub use call::Transcriber;
+pub use call::{Transcriber, Work};
 pub use taping::{Tape, TapeFactory};

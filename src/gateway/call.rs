@@ -48,6 +48,19 @@ pub trait Transcriber: Send + Sync {
     fn check(&self) -> anyhow::Result<()>;
     /// SHA-256 of the model in lower-case hex.
     fn model_sha256(&self) -> &str;
+    /// What its workers have done; `None` where that cannot be told.
+    fn work(&self) -> Option<Work> {
+        None
+    }
+}
+
+/// What an engine's workers have done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// How many work at the same time.
+    pub workers: usize,
+    /// Time that they spent on windows since the start, all together.
+    pub busy: Duration,
 }
 
 impl Transcriber for Pool {
@@ -67,6 +80,13 @@ impl Transcriber for Pool {
 
     fn model_sha256(&self) -> &str {
         Pool::model_sha256(self)
+    }
+
+    fn work(&self) -> Option<Work> {
+        Some(Work {
+            workers: self.health().wanted,
+            busy: self.statistics().busy,
+        })
     }
 }
 

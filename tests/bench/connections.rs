@@ -99,6 +99,8 @@ async fn gateway(recordings: &Path) {
             .to_vec(),
         max_connections: 10_000,
         max_calls: 5_000,
+        learns_capacity: false,
+        longest_hold: None,
         overload: hushgate::config::Overload::Refuse,
         tapes: folder(recordings.to_owned()),
         limits: Limits::default(),

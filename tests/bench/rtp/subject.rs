@@ -222,6 +222,8 @@ pub(crate) fn gateway(recordings: &Path, hold: u64) {
         doors: vec![Entrance::new(door).unwrap()],
         max_connections: 10_000,
         max_calls: 5_000,
+        learns_capacity: false,
+        longest_hold: None,
         overload: hushgate::config::Overload::Refuse,
         tapes: Arc::new(Timed {
             inner: folder(recordings.to_owned()),
