@@ -20,7 +20,7 @@ use crate::cli::eval::labelled::LabelledCall;
 use crate::cli::gateway_process::{GatewayProcess, Launch};
 use crate::cli::shared::call_of;
 use crate::config::doors::Protocol;
-use crate::config::{Config, Door, Overload};
+use crate::config::{Config, Door, MaxCalls, Overload};
 use crate::egress::{Recording, refuse_output_over_input};
 use crate::gateway::player::{Playback, Speed};
 use crate::gateway::process;
@@ -57,7 +57,7 @@ impl Bench {
         config.tls = None;
         config.overload = Overload::Refuse;
         config.doors = vec![Door::new(Protocol::Twilio)];
-        config.max_calls = search::MOST;
+        config.max_calls = MaxCalls::Fixed(search::MOST);
         config.max_connections = 2 * search::MOST;
 
         let labelled = LabelledCall::find(&arguments.labels)?;
