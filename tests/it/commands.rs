@@ -171,6 +171,9 @@ fn help_has_examples_and_exit_status() {
         vec!["play", "--help"],
         vec!["config", "check", "--help"],
         vec!["config", "show", "--help"],
+        vec!["bench", "--help"],
+        vec!["bench", "calls", "--help"],
+        vec!["bench", "speech", "--help"],
     ] {
         let output = hushgate(folder.path(), &command);
         let text = String::from_utf8(output.stdout).unwrap();

@@ -117,13 +117,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             _ = terminate.recv() => bail!("interrupted"),
         }
     })?;
-    if let Some(file) = &arguments.plot {
-        plot::draw(&findings, file)?;
-    }
     if json {
         print(&format!("{}\n", serde_json::to_string_pretty(&findings)?))?;
     } else {
         print(&table::conclusion(&findings))?;
+    }
+    if let Some(file) = &arguments.plot {
+        plot::draw(&findings, file)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use plotters::coord::Shift;
-use plotters::coord::types::RangedCoordf64;
+use plotters::coord::types::{RangedCoordf64, RangedCoordi32};
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::{
     BLACK, Cartesian2d, ChartBuilder, ChartContext, Circle, Color, DrawingArea, IntoDrawingArea,
@@ -29,7 +29,7 @@ const GRID: RGBColor = RGBColor(225, 225, 225);
 
 type DrawError = DrawingAreaErrorKind<std::io::Error>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordi32, RangedCoordf64>>;
 
 /// Refuses a place where no picture can be written, before there is one.
 pub(super) fn check(file: &Path) -> anyhow::Result<()> {
@@ -58,8 +58,8 @@ pub(super) fn draw(findings: &Findings, file: &Path) -> anyhow::Result<()> {
 fn picture(findings: &Findings) -> Result<String, DrawError> {
     let mut steps: Vec<&Step> = findings.steps.iter().collect();
     steps.sort_by_key(|step| step.calls);
-    let most = steps.last().map_or(1, |step| step.calls) as f64;
-    let calls = 0.0..most * 1.04;
+    let most = steps.last().map_or(1, |step| across(step.calls));
+    let calls = 0..most + 1 + most / 25;
     let mut text = String::new();
     {
         let whole = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
@@ -77,7 +77,7 @@ fn slack(
     area: &Area<'_>,
     findings: &Findings,
     steps: &[&Step],
-    calls: Range<f64>,
+    calls: Range<i32>,
 ) -> Result<(), DrawError> {
     let half = points(steps, |step| step.slack_p50_s);
     let nearly_all = points(steps, |step| step.slack_p99_s);
@@ -102,13 +102,13 @@ fn slack(
         .x_label_area_size(28)
         .y_label_area_size(58)
         .build_cartesian_2d(calls.clone(), least * 1.1..most * 1.1)?;
-    mesh(&mut chart, "seconds before needed", "")?;
+    mesh(&mut chart, "answered so many s before needed", "")?;
     chart.draw_series(LineSeries::new(
         [(calls.start, 0.0), (calls.end, 0.0)],
         LATE.stroke_width(1),
     ))?;
-    line(&mut chart, "half of the windows had", HALF, &half)?;
-    line(&mut chart, "99 in 100 had", NEARLY_ALL, &nearly_all)?;
+    line(&mut chart, "half of the windows", HALF, &half)?;
+    line(&mut chart, "99 of 100 windows", NEARLY_ALL, &nearly_all)?;
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperRight)
@@ -120,7 +120,7 @@ fn slack(
 }
 
 /// What each call costs.
-fn processor(area: &Area<'_>, steps: &[&Step], calls: Range<f64>) -> Result<(), DrawError> {
+fn processor(area: &Area<'_>, steps: &[&Step], calls: Range<i32>) -> Result<(), DrawError> {
     let cost = points(steps, |step| Some(step.cpu_per_call));
     let most = cost.iter().map(|(_, cost, _)| *cost).fold(0.01, f64::max);
     let mut chart = ChartBuilder::on(area)
@@ -138,9 +138,14 @@ fn processor(area: &Area<'_>, steps: &[&Step], calls: Range<f64>) -> Result<(), 
     Ok(())
 }
 
+/// Where a number of calls is drawn.
+fn across(calls: usize) -> i32 {
+    i32::try_from(calls).unwrap_or(i32::MAX / 2)
+}
+
 /// Number of calls, a figure, and whether the step was clean; for steps that have the figure.
-fn points(steps: &[&Step], figure: impl Fn(&Step) -> Option<f64>) -> Vec<(f64, f64, bool)> {
-    let point = |step: &&Step| Some((step.calls as f64, figure(step)?, step.clean));
+fn points(steps: &[&Step], figure: impl Fn(&Step) -> Option<f64>) -> Vec<(i32, f64, bool)> {
+    let point = |step: &&Step| Some((across(step.calls), figure(step)?, step.clean));
     steps.iter().filter_map(point).collect()
 }
 
@@ -148,13 +153,14 @@ fn mesh(chart: &mut Chart<'_, '_>, upright: &str, across: &str) -> Result<(), Dr
     chart
         .configure_mesh()
         .bold_line_style(GRID)
+        // One is where a bold line is; none is not provided for.
+        .max_light_lines(1)
         .light_line_style(WHITE)
         .axis_style(BLACK)
         .label_style((FONT, TEXT_HEIGHT))
         .axis_desc_style((FONT, TEXT_HEIGHT))
         .x_desc(across)
         .y_desc(upright)
-        .x_label_formatter(&|calls| format!("{calls:.0}"))
         .draw()?;
     Ok(())
 }
@@ -164,7 +170,7 @@ fn line(
     chart: &mut Chart<'_, '_>,
     name: &str,
     colour: RGBColor,
-    points: &[(f64, f64, bool)],
+    points: &[(i32, f64, bool)],
 ) -> Result<(), DrawError> {
     let thick = colour.stroke_width(2);
     chart
