@@ -41,6 +41,7 @@ a labelled call ends sooner, another follows it; they are taken in turn, and aga
   slack       how long before it was needed recognition answered: half of the windows had 50 % or more, all but
               one in a hundred 99 % or more; negative is late
   late s, failed s    sound that was hidden because it was not examined in time, or not at all
+  unclear s   sound that was hidden because what was heard in it made no sense, whatever the load
   leaked      digits that can be heard, of those labelled; blanked is harmless speech that cannot, in percent
 
 The capacity is the largest number of calls with nothing late, failed or leaked.

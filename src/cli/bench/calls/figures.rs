@@ -7,6 +7,7 @@ use super::load::Played;
 use crate::cli::eval::labelled::CallMeasure;
 use crate::cli::gateway_process::Usage;
 use crate::egress::{Report, Slack};
+use crate::telemetry::FailureCause;
 
 /// Bytes in a MiB.
 const MIB: f64 = 1_048_576.0;
@@ -66,8 +67,11 @@ pub(super) struct Step {
     pub(super) slack: Slack,
     /// Sound filled because it was not examined in time.
     pub(super) late_s: f64,
-    /// Sound filled because it could not be examined.
+    /// Sound filled because recognition did not come to it or broke down.
     pub(super) failed_s: f64,
+    /// Sound filled because what recognition wrote of it cannot be trusted, which has nothing to do with how many
+    /// calls there are.
+    pub(super) unintelligible_s: f64,
     pub(super) digits: usize,
     pub(super) digits_leaked: usize,
     pub(super) benign_speech_s: f64,
@@ -89,7 +93,13 @@ impl Step {
         self.failures += report.engine.failures;
         self.slack.merge(&report.engine.slack);
         self.late_s += report.totals.late_s;
-        self.failed_s += report.totals.failed_s;
+        for failed in &report.failed {
+            let length = failed.end - failed.start;
+            match failed.cause {
+                FailureCause::Unintelligible => self.unintelligible_s += length,
+                _ => self.failed_s += length,
+            }
+        }
         self.digits += measure.digits;
         self.digits_leaked += measure.digits_leaked;
         self.benign_speech_s += measure.benign_speech_s;
@@ -126,6 +136,7 @@ impl Step {
             &mut self.calls_s,
             &mut self.late_s,
             &mut self.failed_s,
+            &mut self.unintelligible_s,
             &mut self.benign_speech_s,
             &mut self.over_blanked_s,
         ] {

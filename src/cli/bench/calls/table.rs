@@ -8,7 +8,7 @@ use super::figures::{Findings, Step};
 pub(super) fn heading(findings: &Findings) -> String {
     format!(
         "hushgate {} on {}; {} workers, hold {} s, {} s of each of {} labelled calls in turn, begun over {} s\n\n\
-         {:>5} {:>9} {:>9} {:>11} {:>11} {:>8} {:>8} {:>9} {:>9} {:>10}\n",
+         {:>5} {:>9} {:>9} {:>11} {:>11} {:>8} {:>8} {:>9} {:>10} {:>9} {:>10}\n",
         findings.version,
         findings.machine.title(),
         findings.workers,
@@ -24,6 +24,7 @@ pub(super) fn heading(findings: &Findings) -> String {
         "windows",
         "late s",
         "failed s",
+        "unclear s",
         "leaked",
         "blanked %"
     )
@@ -34,7 +35,7 @@ pub(super) fn row(step: &Step) -> String {
     let slack =
         |seconds: Option<f64>| seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.1} s"));
     format!(
-        "{:>5} {:>9.3} {:>9.1} {:>11} {:>11} {:>8} {:>8.2} {:>9.2} {:>9} {:>10.2}\n",
+        "{:>5} {:>9.3} {:>9.1} {:>11} {:>11} {:>8} {:>8.2} {:>9.2} {:>10.2} {:>9} {:>10.2}\n",
         step.calls,
         step.cpu_per_call,
         step.memory_per_call_mib,
@@ -43,6 +44,7 @@ pub(super) fn row(step: &Step) -> String {
         step.windows,
         step.late_s,
         step.failed_s,
+        step.unintelligible_s,
         format!("{}/{}", step.digits_leaked, step.digits),
         step.over_blank_pct
     )

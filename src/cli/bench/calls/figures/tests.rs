@@ -36,7 +36,8 @@ fn report() -> Report {
         .next()
         .unwrap();
     let mut report: Report = serde_json::from_str(example).unwrap();
-    (report.totals.late_s, report.totals.failed_s) = (0.0, 0.0);
+    report.totals.late_s = 0.0;
+    report.failed.clear();
     report
 }
 
@@ -93,6 +94,21 @@ fn late_failed_leaked_or_broken_calls_are_not_clean() {
         ..good.clone()
     };
     assert!(!step(&calls, &measure(0), &late).clean);
+    for (cause, clean) in [
+        (FailureCause::Overload, false),
+        (FailureCause::Unintelligible, true),
+    ] {
+        let mut failed = good.clone();
+        failed.failed.push(crate::egress::report::FailedSpan {
+            leg: crate::call::Leg::Agent,
+            start: 1.0,
+            end: 1.5,
+            cause,
+        });
+        let step = step(&calls, &measure(0), &failed);
+        assert_eq!(step.clean, clean);
+        assert_eq!(step.failed_s + step.unintelligible_s, 0.5);
+    }
     let leaking = step(&calls, &measure(2), &good);
     assert!(!leaking.clean);
     assert_eq!(leaking.leaking, ["a-0001: 2 of 16 digits"]);
