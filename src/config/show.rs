@@ -130,6 +130,7 @@ impl Config {
             },
             "speech": {
                 "model": self.model,
+                "engine": self.engine.name(),
                 "workers": self.workers,
                 "hold_seconds": self.hold.seconds(),
                 "hold_max_seconds": self.longest_hold.map(MediaTime::seconds),

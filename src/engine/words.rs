@@ -166,10 +166,11 @@ fn longest(text: &str) -> f64 {
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let letters = text.chars().count() - digits;
     // Digits are misheard as letters and written so ("R-21-E-2").
-    let spelled = text
-        .split('-')
-        .filter(|part| part.len() == 1 && part.bytes().all(|byte| byte.is_ascii_alphabetic()))
-        .count();
+    let is_letter = |part: &&str| part.len() == 1 && part.as_bytes()[0].is_ascii_alphabetic();
+    let spelled = match text.contains('-') {
+        true => text.split('-').filter(is_letter).count(),
+        false => 0,
+    };
     LONGEST_BASE
         + (letters - spelled) as f64 * LONGEST_LETTER
         + (digits + spelled) as f64 * LONGEST_DIGIT
