@@ -111,7 +111,8 @@ async fn paced_real_model_clock_that_jumps_decides_nothing() {
         .captures_iter(&text)
         .map(|line| line.get(1).unwrap().as_str())
         .collect();
-    assert!(days.len() >= 3, "the clock did not jump: {days:?}");
+    // Lines are written when something happens; nothing need happen in the day ahead.
+    assert!(days.len() >= 2, "the clock did not jump: {days:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
