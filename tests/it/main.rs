@@ -14,7 +14,6 @@ mod commands;
 mod control;
 mod doors;
 mod engine_failures;
-mod fairness;
 mod faults;
 mod flood;
 mod forwarding;

@@ -221,8 +221,15 @@ impl Bench {
         loop {
             tokio::select! {
                 played = &mut playing => {
-                    // That it has ended explains why a call was not taken.
-                    gateway.check()?;
+                    // That it has ended explains why a call was not taken. Its sockets are gone a moment before
+                    // it has.
+                    for _ in 0..20 {
+                        gateway.check()?;
+                        if played.is_ok() {
+                            break;
+                        }
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
                     return Ok((played?, peak));
                 }
                 _ = glances.tick() => {
