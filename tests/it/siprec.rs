@@ -2,17 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hushgate::audio::MediaTime;
 use hushgate::call::Leg;
 use hushgate::config::doors::Protocol;
 use hushgate::config::{Door, Overload};
 use hushgate::egress::Report;
-use hushgate::gateway::serve::{Entrance, Settings};
+use hushgate::gateway::serve::{Entrance, Server, Settings};
 use hushgate::gateway::tls::Tls;
 use hushgate::rtp::srtp::{MasterKey, Protector, Suite, Unprotector};
 use tokio::net::UdpSocket;
+use tokio_util::sync::CancellationToken;
 
 use crate::authority::Authority;
 use crate::session_client::*;
@@ -331,6 +332,47 @@ async fn who_is_not_of_the_networks_or_comes_too_late_is_refused() {
     );
     assert_eq!(first.bye().await.status, 200);
     assert_eq!(second.bye().await.status, 481);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_before_the_model_is_loaded_waits_for_it() {
+    let door = Door {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        rtp_ports: 21_800..=21_899,
+        ..Door::new(Protocol::Siprec)
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut settings = settings(&folder.path().join("recordings"));
+    settings.doors = vec![Entrance::new(door).unwrap()];
+    settings.limits.engine = Duration::from_millis(1_500);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let shutdown = CancellationToken::new();
+    let (mut server, slot) = Server::new(listener, settings, shutdown.clone());
+    server.open_doors().await.unwrap();
+    let sip = server.own_addresses()[0].1;
+    let server = tokio::spawn(server.run());
+    let own = ports().await;
+    let description = description(1, &two_streams(numbers(&own)));
+
+    // Nobody loads the model in time.
+    let mut early = SessionClient::udp("siprec-early", sip).await;
+    let begun = Instant::now();
+    let refused = early.invite("application/sdp", &description).await;
+    assert_eq!(refused.status, 503);
+    assert!(refused.text.contains("Retry-After: "), "{}", refused.text);
+    assert!(begun.elapsed() >= Duration::from_millis(1_400));
+
+    let mut patient = SessionClient::udp("siprec-patient", sip).await;
+    let asked = async { patient.invite("application/sdp", &description).await };
+    let loaded = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        slot.install(scripted(hears_nothing()));
+    };
+    let (taken, ()) = tokio::join!(asked, loaded);
+    assert_eq!(taken.status, 200);
+    assert_eq!(patient.bye().await.status, 200);
+    shutdown.cancel();
+    server.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

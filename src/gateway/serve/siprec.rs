@@ -6,7 +6,8 @@
 //! ```
 //!
 //! One task owns the signalling and decides on invitations; audio has tasks of its own and never waits for it.
-//! A call begins when its invitation is answered, as border controllers send at once. At most two streams are
+//! A call begins when its invitation is answered, as border controllers send at once; one that comes before the
+//! speech model is loaded waits for it, as callers of other doors do. At most two streams are
 //! recorded, one for each party; further ones are refused in the answer, as nobody would listen to them.
 //!
 //! **Architecture invariants:** nothing of a peer's messages is logged but addresses and what is wrong; whoever
@@ -15,7 +16,7 @@
 mod session;
 mod transport;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +24,12 @@ use std::time::Duration;
 use anyhow::Context;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::rtp::{Ports, RtpCall};
 use super::{Entrance, Shared};
+use crate::gateway::call::Transcriber;
 use crate::sip::server::{Action, Change, EndReason, Invitation, Refusal, Srs, SrsSettings};
 use crate::sip::{Advertised, Flow, SessionId, Transport};
 use session::Session;
@@ -135,6 +137,7 @@ impl SiprecDoor {
             told: ip,
             begun: Instant::now(),
             sessions: HashMap::new(),
+            waiting: VecDeque::new(),
             connections,
             events,
             entrance: entrance.clone(),
@@ -142,6 +145,11 @@ impl SiprecDoor {
         };
         agent.run(&udp, inbox).await;
     }
+}
+
+/// Waits for the engine; false if nobody is there any more to load it.
+async fn is_loaded(engine: &mut watch::Receiver<Option<Arc<dyn Transcriber>>>) -> bool {
+    engine.wait_for(Option::is_some).await.is_ok()
 }
 
 /// The address that peers are told: for all addresses, the one that leads out.
@@ -170,6 +178,8 @@ struct Agent {
     told: IpAddr,
     begun: Instant,
     sessions: HashMap<SessionId, Session>,
+    /// Came before the engine was loaded, and how long each waits for it; in the order they came.
+    waiting: VecDeque<(Instant, Box<Invitation>)>,
     connections: Connections,
     events: mpsc::Sender<Event>,
     entrance: Entrance,
@@ -182,7 +192,9 @@ impl Agent {
         let shutdown = self.shared.shutdown.clone();
         let mut look = tokio::time::interval(LOOK_FOR_SILENCE);
         let mut leave_by: Option<Instant> = None;
+        let mut engine = self.shared.engine.clone();
         loop {
+            let patience = self.waiting.front().map(|(until, _)| *until);
             let due = self.srs.next_timeout().map(|due| self.begun + due);
             tokio::select! {
                 biased;
@@ -205,6 +217,11 @@ impl Agent {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.srs.handle_timeout(self.begun.elapsed());
                 }
+                // Who would load the engine may be gone: then patience ends by itself.
+                true = is_loaded(&mut engine), if patience.is_some() => self.decide_on_waiting(),
+                () = sleep_until(patience.unwrap_or_else(Instant::now)), if patience.is_some() => {
+                    self.refuse_first_waiting();
+                }
                 _ = look.tick() => self.end_silent_sessions(),
             }
             self.act().await;
@@ -219,6 +236,9 @@ impl Agent {
 
     fn say_goodbye(&mut self) {
         self.srs.set_draining(true);
+        while !self.waiting.is_empty() {
+            self.refuse_first_waiting();
+        }
         let now = self.begun.elapsed();
         for session in self.sessions.keys() {
             self.srs.hang_up(now, *session);
@@ -256,7 +276,7 @@ impl Agent {
             let now = self.begun.elapsed();
             match action {
                 Action::Send { flow, bytes } => self.connections.send(flow, bytes).await,
-                Action::Invited(invitation) => self.decide(now, &invitation),
+                Action::Invited(invitation) => self.consider(now, invitation),
                 Action::MediaWanted { session, .. } => {
                     tracing::warn!(
                         "refused a stream that was added to a call: it would not be listened to"
@@ -305,33 +325,72 @@ impl Agent {
         }
     }
 
-    fn decide(&mut self, now: Duration, invitation: &Invitation) {
+    /// Decides on an invitation, now or when the engine is loaded. Its sender was told that it is being tried.
+    fn consider(&mut self, now: Duration, invitation: Box<Invitation>) {
         let door = &self.entrance.door;
         let peer = invitation.flow.peer;
-        let session = invitation.session;
-        let decided = if door.admits(peer.ip()) {
-            self.admit(now, invitation)
-        } else {
+        if !door.admits(peer.ip()) {
             tracing::warn!(%peer, door = door.name, "refused a call: not from the door's networks");
-            Err(Refusal::Forbidden)
-        };
-        if let Err(refusal) = decided {
-            // It may have been taken back meanwhile.
-            let _ = self.srs.refuse(now, session, refusal);
+            return self.refuse(now, &invitation, Refusal::Forbidden);
+        }
+        let engine = self.shared.engine.borrow().clone();
+        match engine {
+            Some(engine) => self.decide(now, &invitation, engine),
+            None => {
+                let until = Instant::now() + self.shared.settings.limits.engine;
+                self.waiting.push_back((until, invitation));
+            }
         }
     }
 
-    fn admit(&mut self, now: Duration, invitation: &Invitation) -> Result<(), Refusal> {
+    /// The engine is loaded.
+    fn decide_on_waiting(&mut self) {
+        let now = self.begun.elapsed();
+        let Some(engine) = self.shared.engine.borrow().clone() else {
+            return;
+        };
+        for (_, invitation) in std::mem::take(&mut self.waiting) {
+            self.decide(now, &invitation, Arc::clone(&engine));
+        }
+    }
+
+    /// The engine was not loaded in time for the one that came first.
+    fn refuse_first_waiting(&mut self) {
+        if let Some((_, invitation)) = self.waiting.pop_front() {
+            let refusal = self.overloaded(&invitation, &"the model is not loaded");
+            self.refuse(self.begun.elapsed(), &invitation, refusal);
+        }
+    }
+
+    fn decide(&mut self, now: Duration, invitation: &Invitation, engine: Arc<dyn Transcriber>) {
+        if let Err(refusal) = self.admit(now, invitation, engine) {
+            self.refuse(now, invitation, refusal);
+        }
+    }
+
+    fn refuse(&mut self, now: Duration, invitation: &Invitation, refusal: Refusal) {
+        // It may have been taken back meanwhile.
+        let _ = self.srs.refuse(now, invitation.session, refusal);
+    }
+
+    /// Tells why a call cannot be taken now.
+    fn overloaded(&self, invitation: &Invitation, problem: &dyn std::fmt::Display) -> Refusal {
+        let peer = invitation.flow.peer;
+        let door = &self.entrance.door.name;
+        tracing::warn!(%peer, door, %problem, "refused a call");
+        Refusal::Overloaded {
+            retry_after: RETRY_AFTER,
+        }
+    }
+
+    fn admit(
+        &mut self,
+        now: Duration,
+        invitation: &Invitation,
+        engine: Arc<dyn Transcriber>,
+    ) -> Result<(), Refusal> {
         let door = &self.entrance.door;
         let peer = invitation.flow.peer;
-        let overloaded = |problem: &dyn std::fmt::Display| {
-            tracing::warn!(%peer, door = door.name, %problem, "refused a call");
-            Refusal::Overloaded {
-                retry_after: RETRY_AFTER,
-            }
-        };
-        let engine = self.shared.engine.borrow().clone();
-        let engine = engine.ok_or_else(|| overloaded(&"the model is not loaded"))?;
         if let Err(why) = self.shared.admission.room() {
             self.shared.admission.refused(why);
             return Err(Refusal::Overloaded {
@@ -343,12 +402,12 @@ impl Agent {
         }
         let id = invitation.session;
         let mut session = Session::prepare(invitation, &self.ports, engine)
-            .map_err(|error| overloaded(&error))?;
+            .map_err(|error| self.overloaded(invitation, &error))?;
         let local = session.local_media(self.told);
         if !invitation.is_delayed {
             session
                 .begin(&invitation.streams, &self.entrance, &self.shared)
-                .map_err(|problem| overloaded(&problem))?;
+                .map_err(|problem| self.overloaded(invitation, &problem))?;
         }
         if let Err(error) = self.srs.accept(now, id, &local) {
             tracing::debug!(%peer, %error, "an invitation was taken back");
