@@ -8,7 +8,12 @@ endif()
 set(ONEDNN_ENABLE_PRIMITIVE "CONVOLUTION;REORDER" CACHE STRING "")
 set(ONEDNN_ENABLE_PRIMITIVE_CPU_ISA "AVX512" CACHE STRING "")
 set(ONEDNN_CPU_RUNTIME "SEQ" CACHE STRING "")
-# The code that calculates is made when the program runs; this is only what makes it.
-set(CMAKE_CXX_FLAGS_RELEASE "-O1 -DNDEBUG" CACHE STRING "")
-set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -DNDEBUG" CACHE STRING "")
+# The code that calculates is made when the program runs; this is only what makes it. What of that is on the way of
+# every window gets `-O1` by `onednn_sources.cmake`, which needs CMake 3.19.
+set(onednn_optimisation "-O0")
+if(CMAKE_VERSION VERSION_LESS 3.19)
+  set(onednn_optimisation "-O1")
+endif()
+set(CMAKE_CXX_FLAGS_RELEASE "${onednn_optimisation} -DNDEBUG" CACHE STRING "")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "${onednn_optimisation} -DNDEBUG" CACHE STRING "")
 set(CMAKE_PROJECT_INCLUDE "${CMAKE_CURRENT_LIST_DIR}/onednn_sources.cmake" CACHE STRING "")
