@@ -1,4 +1,7 @@
-//! `hushgate bench speech`: what recognising a window costs, by its length.
+//! `hushgate bench speech`: what recognising a window costs, by its length, by how many are recognised together, and
+//! by how many recognisers work at once.
+
+mod timing;
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -7,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use cpu_time::ProcessTime;
 use serde::Serialize;
 
 use super::loudest;
@@ -18,25 +20,27 @@ use crate::cli::doctor::timed_window;
 use crate::cli::model_verify::read_channels;
 use crate::cli::shared::{SharedArguments, note, print, recognisers_with};
 use crate::engine::HearingSettings;
-use crate::engine::Recogniser;
 use crate::speech::{Window, WindowId};
+use timing::{Round, Took};
 
 const EXAMPLES: &str = "\
 Examples:
   hushgate bench speech audio-samples/pan_asked.wav
   hushgate bench speech call.wav --seconds 2,6 --repeats 20 --json
+  hushgate bench speech call.wav --together 1,2,4 --threads 1,2
   hushgate bench speech --model models/other.bin
 
-One recogniser hears the same stretch of sound again and again, of each length the loudest of the file; without a
-file, the sound that `hushgate doctor` uses, which has no words. What is told is processor time in all threads:
-the least and the median of the repeats, and the median for each second of sound. The first time is not counted.
+Each recogniser hears the same stretch of sound again and again, of each length the loudest of the file; without a
+file, the sound that `hushgate doctor` uses, which has no words. What is told is processor time for a window, in all
+threads: the least and the median of the repeats, and the median for each second of sound; and how many seconds of
+sound are heard in a second. The first time is not counted.
 
---json prints: machine, version, model_sha256, sound, repeats, windows (each: seconds, least_s, median_s,
-per_second_s).
+--json prints: machine, version, model_sha256, sound, repeats, windows (each: seconds, together, threads, least_s,
+median_s, per_second_s, heard_per_second_s).
 
 Exit status: 0 measured, 1 failed, 2 wrong usage.";
 
-/// Measures what recognising a window costs, by its length.
+/// Measures what recognising a window costs, by its length, alone and with others.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -55,6 +59,14 @@ pub(super) struct Arguments {
     /// How often each is recognised.
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     repeats: u32,
+    /// How many windows are recognised in one go, as they are when several calls wait.
+    #[arg(long, value_name = "COUNT,...", value_delimiter = ',', default_value = "1",
+          value_parser = clap::value_parser!(u8).range(1..=16))]
+    together: Vec<u8>,
+    /// How many recognisers work at once, each in a thread of its own.
+    #[arg(long, value_name = "COUNT,...", value_delimiter = ',', default_value = "1",
+          value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: Vec<u8>,
     #[command(flatten)]
     shared: SharedArguments,
 }
@@ -84,10 +96,16 @@ struct Findings {
 struct Cost {
     /// Length of the windows.
     seconds: f64,
+    /// Recognised in one go.
+    together: u8,
+    /// Recognisers at work.
+    threads: u8,
     least_s: f64,
     median_s: f64,
     /// The median for each second of sound.
     per_second_s: f64,
+    /// Seconds of sound that all recognisers hear in a second.
+    heard_per_second_s: f64,
 }
 
 /// Runs the command.
@@ -100,11 +118,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ..HearingSettings::default()
     };
     let factory = recognisers_with(&config, settings)?;
-    let mut recogniser = factory.create()?;
     let mut costs = Vec::new();
-    for (seconds, window) in &windows {
-        let times = arguments.time(recogniser.as_mut(), window)?;
-        costs.push(Cost::of(*seconds, times));
+    for &threads in &arguments.threads {
+        let rounds = rounds(&windows, &arguments.together);
+        let told = |round: &Round, one: Duration| {
+            if !arguments.shared.json {
+                tell_long_runs(round, arguments.repeats, one);
+            }
+        };
+        let times = timing::measure(&*factory, threads, &rounds, arguments.repeats, told)?;
+        let measured = rounds.iter().zip(times);
+        costs.extend(measured.map(|(round, took)| Cost::of(round, threads, took)));
     }
     let findings = Findings {
         machine: Machine::this(),
@@ -152,33 +176,25 @@ impl Arguments {
         }
         Ok(windows)
     }
+}
 
-    /// How long each repeat took.
-    fn time(
-        &self,
-        recogniser: &mut dyn Recogniser,
-        window: &Window,
-    ) -> anyhow::Result<Vec<Duration>> {
-        // The first time touches all memory for the first time.
-        recogniser.transcribe(window)?;
-        let mut times = Vec::new();
-        for repeat in 1..=self.repeats {
-            let start = ProcessTime::try_now().context("no processor time")?;
-            recogniser.transcribe(window)?;
-            times.push(start.try_elapsed().context("no processor time")?);
-            if repeat == 1 && !self.shared.json {
-                tell_long_runs(window, self.repeats, times[0]);
-            }
-        }
-        Ok(times)
-    }
+/// Each length alone and with others.
+fn rounds(windows: &[(f64, Window)], together: &[u8]) -> Vec<Round> {
+    let rounds = together
+        .iter()
+        .flat_map(|&count| windows.iter().map(move |(_, window)| (window, count)));
+    rounds
+        .map(|(window, count)| Round {
+            windows: vec![window.clone(); count.into()],
+        })
+        .collect()
 }
 
 /// Says that something takes long, if it does.
-fn tell_long_runs(window: &Window, repeats: u32, one: Duration) {
+fn tell_long_runs(round: &Round, repeats: u32, one: Duration) {
     let all = one * repeats;
     if all > Duration::from_secs(10) {
-        let (length, all) = (window.span.length().seconds(), all.as_secs());
+        let (length, all) = (round.seconds(), all.as_secs());
         note(&format!(
             "windows of {length} s: about {all} s for {repeats} repeats"
         ));
@@ -196,19 +212,38 @@ fn window_of(speech: &[f32], seconds: f64) -> Window {
 }
 
 impl Cost {
-    fn of(seconds: f64, mut times: Vec<Duration>) -> Self {
-        times.sort();
-        let at = |index: usize| times.get(index).map_or(0.0, Duration::as_secs_f64);
-        let (lower, upper) = (times.len().saturating_sub(1) / 2, times.len() / 2);
-        let median = f64::midpoint(at(lower), at(upper));
+    fn of(round: &Round, threads: u8, took: Vec<Took>) -> Self {
+        let together = round.windows.len() as u8;
+        let windows = f64::from(together) * f64::from(threads);
+        let seconds = round.seconds();
+        let processor = sorted(took.iter().map(|took| took.processor));
+        let elapsed = sorted(took.iter().map(|took| took.elapsed));
+        let least = processor.first().copied().unwrap_or(0.0) / windows;
+        let middle = median(&processor) / windows;
         let rounded = |value: f64| (value * 1e5).round() / 1e5;
         Self {
             seconds,
-            least_s: rounded(at(0)),
-            median_s: rounded(median),
-            per_second_s: rounded(median / seconds),
+            together,
+            threads,
+            least_s: rounded(least),
+            median_s: rounded(middle),
+            per_second_s: rounded(middle / seconds),
+            heard_per_second_s: rounded(seconds * windows / median(&elapsed)),
         }
     }
+}
+
+/// In seconds.
+fn sorted(times: impl Iterator<Item = Duration>) -> Vec<f64> {
+    let mut times: Vec<_> = times.map(|time| time.as_secs_f64()).collect();
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+/// The middle of what is sorted, or between the two in the middle.
+fn median(sorted: &[f64]) -> f64 {
+    let at = |index: usize| sorted.get(index).copied().unwrap_or(0.0);
+    f64::midpoint(at(sorted.len().saturating_sub(1) / 2), at(sorted.len() / 2))
 }
 
 impl Findings {
@@ -218,25 +253,31 @@ impl Findings {
             |file| file.display().to_string(),
         );
         let mut text = format!(
-            "hushgate {} on {}; {sound}, {} times each; processor time\n\n{:>8} {:>10} {:>10} {:>18}\n",
+            "hushgate {} on {}; {sound}, {} times each; processor time\n\n{:>8} {:>8} {:>8} {:>10} {:>10} {:>16} {:>16}\n",
             self.version,
             self.machine.title(),
             self.repeats,
             "window",
+            "together",
+            "threads",
             "least",
             "median",
-            "for each second"
+            "for each second",
+            "heard in one"
         );
         let millis = |seconds: f64| format!("{:.1} ms", seconds * 1e3);
         for cost in &self.windows {
             // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
-                "{:>8} {:>10} {:>10} {:>18}",
+                "{:>8} {:>8} {:>8} {:>10} {:>10} {:>16} {:>16}",
                 format!("{} s", cost.seconds),
+                cost.together,
+                cost.threads,
                 millis(cost.least_s),
                 millis(cost.median_s),
-                millis(cost.per_second_s)
+                millis(cost.per_second_s),
+                format!("{:.1} s", cost.heard_per_second_s)
             );
         }
         text
@@ -249,13 +290,23 @@ mod tests {
 
     #[test]
     fn the_median_lies_between() {
-        let times = |millis: &[u64]| millis.iter().copied().map(Duration::from_millis).collect();
-        let odd = Cost::of(2.0, times(&[30, 10, 20]));
+        let took = |millis: u64| Took {
+            processor: Duration::from_millis(millis),
+            elapsed: Duration::from_millis(millis / 2),
+        };
+        let round = |count| Round {
+            windows: vec![timed_window(2.0); count],
+        };
+        let odd = Cost::of(&round(1), 1, vec![took(30), took(10), took(20)]);
         assert_eq!(
             (odd.least_s, odd.median_s, odd.per_second_s),
             (0.01, 0.02, 0.01)
         );
-        assert_eq!(Cost::of(1.0, times(&[40, 10])).median_s, 0.025);
+        assert_eq!(odd.heard_per_second_s, 200.0);
+        // Two at once in each of two threads.
+        let shared = Cost::of(&round(2), 2, vec![took(40), took(10)]);
+        assert_eq!((shared.together, shared.threads), (2, 2));
+        assert_eq!((shared.least_s, shared.median_s), (0.0025, 0.00625));
     }
 
     #[test]
