@@ -27,7 +27,7 @@ function(leave_out_unused_sources)
     # making code anew for each length of one. Without it a window costs a tenth more.
     get_target_property(sources dnnl_cpu_x64 SOURCES)
     list(FILTER sources INCLUDE REGEX
-      "/(injectors|brgemm)/|/x64/gemm/[^/]*$|gemm/(f32|s8x8s32)/|jit_brgemm_conv|jit_uni_reorder|jit_generator")
+      "/(injectors|brgemm)/|/x64/gemm/[^/]*$|gemm/(f32|s8x8s32)/|jit_brgemm_conv|jit_uni_reorder|jit_generator|brgemm_matmul_(reorders|copy_utils)")
     list(FILTER sources EXCLUDE REGEX "autogen|amx|bf16|/ir/")
     set_source_files_properties(${sources} TARGET_DIRECTORY dnnl_cpu_x64 PROPERTIES COMPILE_OPTIONS "-O1")
     target_precompile_headers(dnnl_cpu_x64 PRIVATE "${CMAKE_SOURCE_DIR}/src/cpu/x64/jit_generator.hpp")

@@ -64,6 +64,8 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
+    #[cfg(feature = "ctranslate2")]
+    crate::engine::vectors::use_widest();
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Serve(arguments) => serve::run(arguments),

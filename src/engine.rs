@@ -22,6 +22,8 @@ mod hearing;
 pub mod pool;
 #[cfg(feature = "ctranslate2")]
 mod spectrogram;
+#[cfg(feature = "ctranslate2")]
+pub mod vectors;
 pub mod whisper;
 mod words;
 
