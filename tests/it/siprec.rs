@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hushgate::audio::MediaTime;
 use hushgate::call::Leg;
@@ -356,7 +356,7 @@ async fn who_comes_before_the_model_is_loaded_waits_for_it() {
 
     // Nobody loads the model in time.
     let mut early = SessionClient::udp("siprec-early", sip).await;
-    let begun = Instant::now();
+    let begun = tokio::time::Instant::now();
     let refused = early.invite("application/sdp", &description).await;
     assert_eq!(refused.status, 503);
     assert!(refused.text.contains("Retry-After: "), "{}", refused.text);
