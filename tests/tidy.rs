@@ -52,6 +52,7 @@ const TOP_LEVEL: &[&str] = &[
     "Makefile",
     "README.md",
     "audio-samples",
+    "build.rs",
     "docker-compose.yml",
     "docs",
     "models",

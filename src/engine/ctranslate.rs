@@ -24,6 +24,7 @@ use crate::call::Sensitive;
 use crate::model::export::{self, ControlTokens, CtranslateFiles};
 use crate::model::{self, Dimensions, ggml};
 
+mod products;
 mod thread_time;
 
 use thread_time::ThreadClock;
