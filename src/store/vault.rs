@@ -264,13 +264,7 @@ impl Vault {
         for folder in ["calls", "keys", "open"] {
             files::make_folders(&self.path.join(folder))?;
         }
-        // Another process may do the same at this moment.
-        match files::write_new(&format, FORMAT.as_bytes()) {
-            Err(VaultError::File { cause, .. }) if cause.kind() == io::ErrorKind::AlreadyExists => {
-            }
-            written => written?,
-        }
-        files::sync_folder(&self.path)
+        files::replace(&format, FORMAT.as_bytes())
     }
 }
 

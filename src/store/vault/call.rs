@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::objects::sealed;
+use super::objects::{NewObject, sealed};
 use super::{Closing, RecordName, Recording, Vault, VaultError, files};
 use crate::audio::SampleRate;
 use crate::call::CallId;
@@ -21,6 +21,9 @@ pub struct CallWriter {
     vault: Vault,
     name: RecordName,
     audio: SealedWriter<File>,
+    /// Their keys are wrapped from the beginning: the end asks no key service.
+    transcript: NewObject,
+    report: NewObject,
     rate: SampleRate,
     channels: usize,
     bytes: u64,
@@ -28,7 +31,7 @@ pub struct CallWriter {
 
 impl Recording {
     /// Begins a call's record, under its id or, where that is taken, `ID-2` and so on. When this returns, the
-    /// record and its key are on the disk.
+    /// record's name and keys are on the disk.
     pub fn begin(
         &self,
         call: &CallId,
@@ -37,7 +40,19 @@ impl Recording {
     ) -> Result<CallWriter, VaultError> {
         let vault = self.vault.clone();
         let name = vault.claim(call)?;
-        let (header, key) = vault.new_object(&name, Content::Audio)?;
+        let prepare = |content| {
+            let (object, key) = vault.new_object(&name, content)?;
+            files::write_new(&vault.key_file(&name, content), &key)?;
+            Ok::<_, VaultError>(object)
+        };
+        let NewObject { header, key } = prepare(Content::Audio)?;
+        let (transcript, report) = (prepare(Content::Transcript)?, prepare(Content::Report)?);
+        files::sync_folder(&vault.key_folder(&name))?;
+        for object in [&transcript, &report] {
+            let file = vault.object_file(&name, object.header.label().content);
+            // A rotation meanwhile needs to know what the key is bound to.
+            files::write_new(&file.with_extension("new"), object.header.bytes())?;
+        }
         let file = vault.object_file(&name, Content::Audio);
         let mut audio = SealedWriter::begin(files::create(&file)?, header, &key)
             .map_err(sealed(file.clone()))?;
@@ -55,6 +70,8 @@ impl Recording {
             vault,
             name,
             audio,
+            transcript,
+            report,
             rate,
             channels,
             bytes: 0,
@@ -133,15 +150,20 @@ impl CallWriter {
     /// the disk. Returns the call's folder.
     pub fn finish(self, report: &[u8], transcript: &[u8]) -> Result<PathBuf, VaultError> {
         let Self {
-            vault, name, audio, ..
+            vault,
+            name,
+            audio,
+            transcript: said,
+            report: reported,
+            ..
         } = self;
         let finished = audio
             .finish()
             .and_then(|file| file.sync_all().map_err(SealError::Io))
             .map_err(sealed(vault.object_file(&name, Content::Audio)));
         let told = vault
-            .seal_document(&name, Content::Transcript, transcript)
-            .and_then(|()| vault.seal_document(&name, Content::Report, report));
+            .seal_document(&name, said, transcript)
+            .and_then(|()| vault.seal_document(&name, reported, report));
         if let Err(error) = finished {
             // A disk that is full has no room for it either; then the next start does it.
             let _ = vault.close_early(&name, "the recording could not be written");
@@ -170,7 +192,9 @@ impl Vault {
         let closing = Closing::new(name, reason, found, chunks);
         let text = serde_json::to_vec_pretty(&closing)
             .map_err(|error| files::failed("write", &file)(error.into()))?;
-        self.seal_document(name, Content::Closing, &text)?;
+        let (object, key) = self.new_object(name, Content::Closing)?;
+        files::replace(&self.key_file(name, Content::Closing), &key)?;
+        self.seal_document(name, object, &text)?;
         self.unmark(name)?;
         Ok(closing)
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,17 +21,37 @@ struct KeyFile {
     key: WrappedKey,
 }
 
+/// An object that nothing was sealed of yet.
+#[derive(Debug)]
+pub(super) struct NewObject {
+    pub(super) header: Header,
+    pub(super) key: DataKey,
+}
+
+fn key_text(file: &Path, header: &Header, key: WrappedKey) -> Result<Vec<u8>, VaultError> {
+    let written = KeyFile {
+        schema: 1,
+        object: header.object(),
+        key,
+    };
+    let mut text = serde_json::to_vec_pretty(&written)
+        .map_err(|error| files::failed("write", file)(error.into()))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
 pub(super) fn sealed(file: PathBuf) -> impl FnOnce(SealError) -> VaultError {
     move |cause| VaultError::Sealed { file, cause }
 }
 
 impl Vault {
-    /// Makes a new object's header and key, and waits until the wrapped key is on the disk.
+    /// Makes a new object's header and key, and the text of its wrapped key's file, which has to be on the disk
+    /// before anything is sealed.
     pub(super) fn new_object(
         &self,
         name: &RecordName,
         content: Content,
-    ) -> Result<(Header, DataKey), VaultError> {
+    ) -> Result<(NewObject, Vec<u8>), VaultError> {
         let header = Header::new(Label {
             name: name.to_string(),
             content,
@@ -46,8 +66,8 @@ impl Vault {
         };
         let key = DataKey::generate().map_err(wrapping)?;
         let wrapped = self.keys.wrap(&key, header.bytes()).map_err(wrapping)?;
-        self.save_wrapped(name, content, &header, wrapped)?;
-        Ok((header, key))
+        let text = key_text(&file, &header, wrapped)?;
+        Ok((NewObject { header, key }, text))
     }
 
     /// Puts a wrapped key in the place of the one before, if there was one.
@@ -59,28 +79,20 @@ impl Vault {
         wrapped: WrappedKey,
     ) -> Result<(), VaultError> {
         let file = self.key_file(name, content);
-        let written = KeyFile {
-            schema: 1,
-            object: header.object(),
-            key: wrapped,
-        };
-        let mut text = serde_json::to_vec_pretty(&written)
-            .map_err(|error| files::failed("write", &file)(error.into()))?;
-        text.push(b'\n');
-        files::replace(&file, &text)
+        files::replace(&file, &key_text(&file, header, wrapped)?)
     }
 
-    /// Seals a document, under its name when it is whole and on the disk.
+    /// Seals a document whose wrapped key is on the disk, under its name when it is whole and on the disk.
     pub(super) fn seal_document(
         &self,
         name: &RecordName,
-        content: Content,
+        object: NewObject,
         bytes: &[u8],
     ) -> Result<(), VaultError> {
-        let (header, key) = self.new_object(name, content)?;
-        let file = self.object_file(name, content);
+        let NewObject { header, key } = object;
+        let file = self.object_file(name, header.label().content);
         let new = file.with_extension("new");
-        // One that a crash left.
+        // Its header alone, or what a crash left.
         files::remove(&new)?;
         let seal = |open: File| {
             let mut writer = SealedWriter::begin(open, header, &key)?;
@@ -126,7 +138,15 @@ impl Vault {
         content: Content,
     ) -> Result<(File, Header), VaultError> {
         self.check_format()?;
-        let file = self.object_file(name, content);
+        self.open_header_at(name, content, self.object_file(name, content))
+    }
+
+    fn open_header_at(
+        &self,
+        name: &RecordName,
+        content: Content,
+        file: PathBuf,
+    ) -> Result<(File, Header), VaultError> {
         let mut open = match File::open(&file) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
                 let name = name.clone();
@@ -148,6 +168,20 @@ impl Vault {
             });
         }
         Ok((open, header))
+    }
+
+    /// The header that a wrapped key is bound to, also where nothing was sealed yet.
+    pub(super) fn bound_header(
+        &self,
+        name: &RecordName,
+        content: Content,
+    ) -> Result<Header, VaultError> {
+        let new = || self.object_file(name, content).with_extension("new");
+        let found = match self.open_header(name, content) {
+            Err(VaultError::Missing { .. }) => self.open_header_at(name, content, new()),
+            found => found,
+        };
+        Ok(found?.1)
     }
 
     /// A wrapped key and its file.

@@ -39,8 +39,8 @@ impl Vault {
                 rotation.objects += 1;
                 match self.rewrap(name, content) {
                     Ok(true) => rotation.rewrapped += 1,
-                    // Destroyed meanwhile.
-                    Ok(false) | Err(VaultError::Shredded { .. }) => {}
+                    // Destroyed meanwhile, or of a call that was just closed without it.
+                    Ok(false) | Err(VaultError::Shredded { .. } | VaultError::Missing { .. }) => {}
                     Err(error) => rotation.failed.push(error),
                 }
             },
@@ -94,7 +94,7 @@ impl Vault {
     fn rewrap(&self, name: &RecordName, content: Content) -> Result<bool, VaultError> {
         let _lock = self.lock_keys()?;
         let (file, wrapped) = self.wrapped_key(name, content)?;
-        let (_, header) = self.open_header(name, content)?;
+        let header = self.bound_header(name, content)?;
         let failed = |cause| VaultError::Key {
             file: file.clone(),
             cause,

@@ -44,7 +44,12 @@ impl Recording {
 impl Vault {
     fn sweep(&self, name: &RecordName) -> Result<Swept, VaultError> {
         for content in Content::ALL {
-            files::remove(&self.object_file(name, content).with_extension("new"))?;
+            let file = self.object_file(name, content);
+            files::remove(&file.with_extension("new"))?;
+            if !file.exists() {
+                // It opens nothing.
+                files::remove(&self.key_file(name, content))?;
+            }
         }
         if self.object_file(name, Content::Closing).exists() {
             let closing = self.closing(name)?;

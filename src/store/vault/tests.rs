@@ -418,6 +418,39 @@ fn a_rotation_that_was_cut_off_leaves_all_readable_and_is_done_again() {
 }
 
 #[test]
+fn a_call_that_began_is_finished_without_the_key_service_and_rotated_meanwhile() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("keys");
+    crate::store::keys::add_key(&file, &KeyId::new("first").unwrap()).unwrap();
+    let keys = Arc::new(LocalKeys::from_file(&file).unwrap());
+    let vault = Vault::new(folder.path().join("store"), keys);
+    let recording = vault.begin_recording().unwrap();
+    let mut writer = begin(&recording, "CA1");
+    writer.write(&block(0, 5_000)).unwrap();
+    crate::store::keys::add_key(&file, &KeyId::new("second").unwrap()).unwrap();
+    let rotation = vault.rotate(|_, _| {}).unwrap();
+    assert!(
+        rotation.failed.is_empty() && rotation.rewrapped == 3,
+        "{rotation:?}"
+    );
+    fs::rename(&file, folder.path().join("away")).unwrap();
+    assert!(vault.check().is_err());
+    writer.finish(REPORT, TRANSCRIPT).unwrap();
+    fs::rename(folder.path().join("away"), &file).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let second = text
+        .lines()
+        .find(|line| line.starts_with("second"))
+        .unwrap();
+    let vault = self::vault(&folder, second);
+    assert_eq!(samples(&vault, &name("CA1")).len(), 10_000);
+    assert_eq!(
+        *vault.document(&name("CA1"), Content::Transcript).unwrap(),
+        TRANSCRIPT
+    );
+}
+
+#[test]
 fn a_destroyed_key_makes_its_part_unreadable_for_ever_and_no_other() {
     let folder = TempDir::new().unwrap();
     let vault = vault(&folder, &format!("{ONES}\n{ZEROS}"));
