@@ -13,12 +13,15 @@ mod detect;
 mod doctor;
 mod eval;
 mod gateway_process;
+mod keys;
 mod model;
 mod model_verify;
 mod play;
+mod recordings;
 mod replay;
 mod serve;
 mod shared;
+mod store_access;
 mod timeline;
 
 pub use shared::SharedArguments;
@@ -58,6 +61,8 @@ enum Command {
     Detect(detect::Arguments),
     Model(model::Arguments),
     Config(config::Arguments),
+    Recordings(recordings::Arguments),
+    Keys(keys::Arguments),
     Doctor(doctor::Arguments),
     Bench(bench::Arguments),
 }
@@ -76,6 +81,8 @@ pub fn run() -> ExitCode {
         Command::Detect(arguments) => detect::run(arguments),
         Command::Model(arguments) => model::run(arguments),
         Command::Config(arguments) => config::run(arguments),
+        Command::Recordings(arguments) => recordings::run(arguments),
+        Command::Keys(arguments) => keys::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };

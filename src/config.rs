@@ -10,6 +10,7 @@ pub mod control;
 pub mod doors;
 mod file;
 mod show;
+pub mod store;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::policy::{Policy, PolicyError, Profile};
 
 pub use doors::Door;
 use file::{FileConfig, Source};
+use show::{quoted, quoted_path};
 
 /// Hold, in seconds, unless told otherwise.
 pub const DEFAULT_HOLD_SECONDS: f64 = 6.0;
@@ -53,8 +55,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The server's certificate; without one connections are not encrypted.
     pub tls: Option<TlsFiles>,
-    /// Where `serve` records.
+    /// Where `serve` records, unless there is a store.
     pub recordings: PathBuf,
+    /// Where `serve` records encrypted.
+    pub store: Option<store::Store>,
     /// Connections `serve` keeps open at once, calls or not.
     pub max_connections: usize,
     /// Calls `serve` listens to at once.
@@ -224,6 +228,7 @@ impl Config {
             speech,
             policy,
             doors,
+            store,
         } = values;
         let pick = Pick { source };
 
@@ -291,6 +296,16 @@ impl Config {
             .or_file("server.listen", server.listen)
             .or_default(SocketAddr::from(([127, 0, 0, 1], 8770)))
             .any();
+        // The flag goes before the file.
+        let store = match overrides.recordings {
+            Some(_) => None,
+            None => store::store(source, store)?,
+        };
+        if let (Some(_), Some(recordings), Some(source)) = (&store, &server.recordings, source) {
+            let problem =
+                "server.recordings: there is [store] too; expected one place for recordings";
+            return Err(source.error(&recordings.span(), problem));
+        }
         let recordings = pick
             .path(overrides.recordings, server.recordings)
             .unwrap_or_else(|| PathBuf::from("recordings"));
@@ -327,6 +342,7 @@ impl Config {
             listen,
             tls,
             recordings,
+            store,
             max_connections,
             max_calls,
             overload,

@@ -5,6 +5,7 @@
 
 pub mod player;
 pub mod process;
+pub mod records;
 pub mod replay;
 pub mod serve;
 pub mod supervise;

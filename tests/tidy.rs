@@ -449,6 +449,18 @@ fn forbidden_imports_are_seen() {
     );
     check(imports, "src/engine.rs", "use crate::speech::Window;", 0);
     check(imports, "src/engine.rs", "use crate::model::ggml;", 0);
+    check(
+        imports,
+        "src/store/vault.rs",
+        "use crate::egress::Report;",
+        1,
+    );
+    check(
+        imports,
+        "src/store/vault.rs",
+        "use crate::session::CleanAudio;",
+        0,
+    );
     check(imports, "src/model.rs", "use crate::engine::Pool;", 1);
     check(imports, "src/gateway.rs", "use crate::{cli, egress};", 1);
     check(imports, "src/cli/serve.rs", "use crate::gateway;", 0);

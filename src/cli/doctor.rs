@@ -19,6 +19,7 @@ use super::model_verify::check_hash;
 use crate::audio::{MediaTime, Span};
 use crate::call::{Leg, Sensitive};
 use crate::engine::{self, Engine, HearingSettings, blas};
+use crate::gateway::records;
 use crate::model::{self, ggml};
 use crate::speech::{Window, WindowId};
 
@@ -87,7 +88,13 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.shared.resolve()?;
     let mut checks = vec![processor(), linear_algebra(), core_dumps()];
     checks.extend(model_checks(config.engine, &config.model));
-    checks.extend(recordings(&config.recordings));
+    match &config.store {
+        None => checks.extend(recordings(&config.recordings)),
+        Some(store) => {
+            checks.extend(recordings(&store.path));
+            checks.push(store_keys(store));
+        }
+    }
     checks.push(port(config.listen));
     let findings = Findings {
         ok: checks.iter().all(|check| check.ok),
@@ -306,6 +313,18 @@ fn recordings(folder: &Path) -> Vec<Check> {
         ),
     };
     vec![writable, space]
+}
+
+/// Whether keys for the store can be had.
+fn store_keys(store: &crate::config::store::Store) -> Check {
+    match records::keys(&store.keys).and_then(|keys| Ok(keys.check()?)) {
+        Ok(()) => Check::good("keys", "keys can be wrapped"),
+        Err(error) => Check::bad(
+            "keys",
+            format!("{error:#}"),
+            "see [store] of the configuration; `hushgate keys generate` makes a file of keys",
+        ),
+    }
 }
 
 fn nearest_existing(folder: &Path) -> PathBuf {

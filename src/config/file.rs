@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::doors::DoorSection;
+use super::store::StoreSection;
 use super::{ConfigError, MaxCalls, Overload, one_line};
 use crate::engine::Engine;
 use crate::policy::Profile;
@@ -21,6 +22,7 @@ pub(super) struct FileConfig {
     pub(super) speech: Speech,
     pub(super) policy: PolicySection,
     pub(super) doors: BTreeMap<String, Spanned<DoorSection>>,
+    pub(super) store: Option<Spanned<StoreSection>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -28,9 +28,12 @@ impl Config {
             "listen = {}",
             quoted(&self.listen.to_string())
         ));
-        line(format_args!("# Folder for CALL.wav and CALL.json."));
         line(format_args!(
-            "recordings = {}",
+            "# Folder for CALL.wav and CALL.json; [store] is an encrypted one."
+        ));
+        line(format_args!(
+            "{}recordings = {}",
+            if self.store.is_some() { "# " } else { "" },
             quoted_path(&self.recordings)
         ));
         line(format_args!("# Connections open at once, calls or not."));
@@ -105,6 +108,11 @@ impl Config {
                 quoted(profile_name(self.policy.profile))
             )),
         }
+        if let Some(store) = &self.store {
+            for text in store.lines() {
+                line(format_args!("{text}"));
+            }
+        }
         for door in &self.doors {
             for text in door_lines(door) {
                 line(format_args!("{text}"));
@@ -140,6 +148,7 @@ impl Config {
                 "profile": profile_name(self.policy.profile),
                 "version": self.policy.version(),
             },
+            "store": self.store.as_ref().map(|store| store.to_json()),
             "doors": self
                 .doors
                 .iter()
@@ -301,11 +310,11 @@ fn masked(url: &str) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn quoted_path(path: &Path) -> String {
+pub(super) fn quoted_path(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 

@@ -34,6 +34,7 @@ use tokio_util::task::TaskTracker;
 
 use super::call::Transcriber;
 use super::capacity::memory::RoomForConnections;
+use super::records;
 use super::taping::{Folder, TapeFactory};
 use super::tls::Tls;
 use crate::audio::MediaTime;
@@ -103,7 +104,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From a configuration, recording into its folder. Fails when the certificate cannot be read.
+    /// From a configuration, recording into its folder or store. Fails when a certificate or key cannot be read.
     pub fn from_config(config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
             hold: config.hold,
@@ -123,7 +124,10 @@ impl Settings {
             },
             learns_capacity: config.max_calls == MaxCalls::Auto,
             overload: config.overload,
-            tapes: folder(config.recordings.clone()),
+            tapes: match &config.store {
+                Some(store) => records::tapes(records::open(store)?),
+                None => folder(config.recordings.clone()),
+            },
             limits: Limits::default(),
         })
     }

@@ -39,6 +39,10 @@ pub trait TapeFactory: Send + Sync {
     fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>>;
     /// Whether recordings can be begun, or why not.
     fn check(&self) -> anyhow::Result<()>;
+    /// Called once before the first recording, by the process that records: finds what the one before left.
+    fn begin(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
 }
 
 /// Records into a folder: `CALL.wav` and `CALL.json`.

@@ -36,4 +36,5 @@ mod session_recorder;
 mod sipp;
 mod siprec;
 mod siprec_forward;
+mod store;
 mod support;

@@ -1,0 +1,279 @@
+//! The store on disk: calls, sealed, and their keys, wrapped, in two trees of a folder.
+//!
+//! ```text
+//! STORE/format                    which form this is
+//! STORE/calls/CALL/audio.sealed   grows while the call runs
+//! STORE/calls/CALL/transcript.sealed, report.sealed    come last, in this order
+//! STORE/calls/CALL/closing.sealed in place of them, where a crash cut the call off
+//! STORE/keys/CALL/audio.json ...  the wrapped key of each
+//! STORE/open/CALL                 a mark: this call is not closed yet
+//! STORE/writer.lock, keys.lock    who records; who changes wrapped keys
+//! ```
+//!
+//! **Architecture invariants:** a wrapped key is on the disk before the first byte that it seals, and a call is
+//! done only when its files, and the folders that name them, are on the disk. A crash at any moment leaves what
+//! was sealed until then readable, and a mark by which the next start finds it. One process records at a time.
+//!
+//! Does not know what a report says, and asks nobody's permission: who opens it does.
+
+mod audio;
+mod call;
+mod files;
+mod objects;
+mod record;
+mod rotation;
+mod sweep;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::keys::{KeyError, KeyService};
+use super::sealed::{Content, SealError};
+
+pub use audio::StoredAudio;
+pub use call::CallWriter;
+pub use record::{Closing, InvalidName, Record, RecordName, State};
+pub use rotation::{Rotation, Usage};
+pub use sweep::{Swept, SweptCall};
+
+/// What the file `format` says.
+const FORMAT: &str = "hushgate store 1\n";
+
+/// A store, to be read from. [`Vault::begin_recording`] makes it one to record into.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    path: PathBuf,
+    keys: Arc<dyn KeyService>,
+}
+
+/// The right to record into a store, which one process has at a time.
+#[derive(Debug)]
+pub struct Recording {
+    vault: Vault,
+    /// Locked as long as it is open.
+    _lock: File,
+}
+
+/// Why the store did not do it. Names the file, what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The system refused.
+    #[error("cannot {action} {}: {cause}{}", file.display(), advice(cause))]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        file: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// There is no store.
+    #[error("{}: is no store of hushgate; `hushgate serve` makes one where [store] path says", path.display())]
+    NoStore {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A store of another form.
+    #[error("{}: is a store of a form that this program does not know; it was written by a newer one", path.display())]
+    Format {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process records.
+    #[error("{}: another gateway records into this store; give each its own", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No such call.
+    #[error(
+        "there is no call {name} in the store; `hushgate recordings list` shows which there are"
+    )]
+    Unknown {
+        /// What was asked for.
+        name: RecordName,
+    },
+    /// The call has no such part.
+    #[error("the call {name} has no {}: {}", content.name(), match content {
+        Content::Audio => "nothing was recorded",
+        _ => "it is under way, or was cut off",
+    })]
+    Missing {
+        /// The call.
+        name: RecordName,
+        /// What was asked for.
+        content: Content,
+    },
+    /// The wrapped key is gone, and so is what it opened.
+    #[error("the {} of the call {name} cannot be read any more: its key was destroyed", content.name())]
+    Shredded {
+        /// The call.
+        name: RecordName,
+        /// Which part.
+        content: Content,
+    },
+    /// The data key could not be wrapped or unwrapped.
+    #[error("{}: {cause}", file.display())]
+    Key {
+        /// The wrapped key's file.
+        file: PathBuf,
+        /// Why.
+        cause: KeyError,
+    },
+    /// A wrapped key's file is not what one is.
+    #[error("{}: is no wrapped key: it was altered", file.display())]
+    KeyFile {
+        /// The file.
+        file: PathBuf,
+    },
+    /// A sealed file is not what it should be.
+    #[error("{}: {cause}", file.display())]
+    Sealed {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        cause: SealError,
+    },
+    /// A sealed file lies where another belongs.
+    #[error("{}: is the {} of the call {found}: it was moved here", file.display(), content.name())]
+    Misplaced {
+        /// The file.
+        file: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// What it is.
+        content: Content,
+    },
+    /// Less is there than there was.
+    #[error("{}: is cut off after chunk {found}, and was not when the call was closed: it was altered", file.display())]
+    Shortened {
+        /// The file.
+        file: PathBuf,
+        /// How many chunks there are.
+        found: u32,
+    },
+    /// A document is not of the form it was written in.
+    #[error("{}: is not readable: {problem}", file.display())]
+    Document {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// The audio does not fit the recording that was begun.
+    #[error("{name}: audio with {found}, the recording has {expected}")]
+    Mismatch {
+        /// The call.
+        name: RecordName,
+        /// What the audio has.
+        found: String,
+        /// What the recording has.
+        expected: String,
+    },
+    /// A WAV file holds at most 4 GiB.
+    #[error(
+        "{name}: a recording holds at most {limit} bytes of audio; the rest of the call is not recorded"
+    )]
+    TooLong {
+        /// The call.
+        name: RecordName,
+        /// How much fits.
+        limit: u64,
+    },
+}
+
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space or put the store elsewhere"
+        }
+        io::ErrorKind::PermissionDenied => "; check who owns the store",
+        io::ErrorKind::ReadOnlyFilesystem => "; put the store elsewhere",
+        _ => "",
+    }
+}
+
+impl Vault {
+    /// The store in a folder, which need not exist yet.
+    pub fn new(path: PathBuf, keys: Arc<dyn KeyService>) -> Self {
+        Self { path, keys }
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> &dyn KeyService {
+        &*self.keys
+    }
+
+    /// Fails where there is no store, or none that this program can read.
+    pub fn check_format(&self) -> Result<(), VaultError> {
+        let file = self.path.join("format");
+        match std::fs::read_to_string(&file) {
+            Ok(text) if text == FORMAT => Ok(()),
+            Ok(_) => Err(VaultError::Format {
+                path: self.path.clone(),
+            }),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Err(VaultError::NoStore {
+                path: self.path.clone(),
+            }),
+            Err(cause) => Err(files::failed("read", &file)(cause)),
+        }
+    }
+
+    /// Whether calls can be recorded into it, or why not. Makes the store if there is none.
+    pub fn check(&self) -> Result<(), VaultError> {
+        self.prepare()?;
+        let probe = self.path.join(format!(".probe-{}", std::process::id()));
+        std::fs::write(&probe, b"hushgate")
+            .and_then(|()| std::fs::remove_file(&probe))
+            .map_err(files::failed("write into", &self.path))?;
+        self.keys.check().map_err(|cause| VaultError::Key {
+            file: self.path.join("keys"),
+            cause,
+        })
+    }
+
+    /// Takes the right to record, which ends when the answer is dropped or the process is.
+    pub fn begin_recording(&self) -> Result<Recording, VaultError> {
+        self.check()?;
+        let file = self.path.join("writer.lock");
+        let lock = files::lock_file(&file)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Recording {
+                vault: self.clone(),
+                _lock: lock,
+            }),
+            Err(std::fs::TryLockError::WouldBlock) => Err(VaultError::InUse {
+                path: self.path.clone(),
+            }),
+            Err(std::fs::TryLockError::Error(cause)) => Err(files::failed("lock", &file)(cause)),
+        }
+    }
+
+    fn prepare(&self) -> Result<(), VaultError> {
+        let format = self.path.join("format");
+        if format.exists() {
+            return self.check_format();
+        }
+        for folder in ["calls", "keys", "open"] {
+            files::make_folders(&self.path.join(folder))?;
+        }
+        files::replace(&format, FORMAT.as_bytes())
+    }
+}
+
+impl Recording {
+    /// The store.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+}
+
+#[cfg(test)]
+mod tests;
