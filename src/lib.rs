@@ -31,4 +31,5 @@ pub mod rtp;
 pub mod session;
 pub mod sip;
 pub mod speech;
+pub mod store;
 pub mod telemetry;
