@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod bench;
 mod config;
 mod demo;
@@ -58,6 +59,7 @@ enum Command {
     Detect(detect::Arguments),
     Model(model::Arguments),
     Config(config::Arguments),
+    Audit(audit::Arguments),
     Doctor(doctor::Arguments),
     Bench(bench::Arguments),
 }
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Detect(arguments) => detect::run(arguments),
         Command::Model(arguments) => model::run(arguments),
         Command::Config(arguments) => config::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };

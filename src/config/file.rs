@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::audit::AuditSection;
 use super::doors::DoorSection;
 use super::{ConfigError, MaxCalls, Overload, one_line};
 use crate::engine::Engine;
@@ -21,6 +22,7 @@ pub(super) struct FileConfig {
     pub(super) speech: Speech,
     pub(super) policy: PolicySection,
     pub(super) doors: BTreeMap<String, Spanned<DoorSection>>,
+    pub(super) audit: Option<AuditSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]

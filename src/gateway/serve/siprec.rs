@@ -27,9 +27,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::rtp::{Ports, RtpCall};
-use super::{Entrance, Shared};
+use super::{Entrance, NOT_FROM_NETWORKS, Shared};
 use crate::sip::server::{Action, Change, EndReason, Invitation, Refusal, Srs, SrsSettings};
 use crate::sip::{Advertised, Flow, SessionId, Transport};
+use crate::store::audit::Action as Audited;
 use session::Session;
 use transport::{Connections, Event};
 
@@ -313,6 +314,9 @@ impl Agent {
             self.admit(now, invitation)
         } else {
             tracing::warn!(%peer, door = door.name, "refused a call: not from the door's networks");
+            let why = NOT_FROM_NETWORKS;
+            self.shared
+                .audit_refusal(Audited::SignInRefused, &door.name, why, Some(peer));
             Err(Refusal::Forbidden)
         };
         if let Err(refusal) = decided {
@@ -326,6 +330,9 @@ impl Agent {
         let peer = invitation.flow.peer;
         let overloaded = |problem: &dyn std::fmt::Display| {
             tracing::warn!(%peer, door = door.name, %problem, "refused a call");
+            let (action, why) = (Audited::CallsRefused, problem.to_string());
+            self.shared
+                .audit_refusal(action, &door.name, &why, Some(peer));
             Refusal::Overloaded {
                 retry_after: RETRY_AFTER,
             }

@@ -173,12 +173,15 @@ impl Bundle {
             return Err("was altered: its signature is not of its text".into());
         }
         for run in &contents.proof {
-            let of = |problem: String| format!("has a proof from entry {} that {problem}", run.first);
+            let of =
+                |problem: String| format!("has a proof from entry {} that {problem}", run.first);
             run.check().map_err(of)?;
             if run.checkpoint.log != contents.log {
                 return Err(of("is of another log".into()));
             }
-            run.checkpoint.check(std::slice::from_ref(key)).map_err(of)?;
+            run.checkpoint
+                .check(std::slice::from_ref(key))
+                .map_err(of)?;
         }
         let mut last = 0;
         for line in &contents.entries {
@@ -192,7 +195,9 @@ impl Bundle {
             }
             last = at;
             if !contents.proof.iter().any(|run| run.holds(line)) {
-                return Err(format!("has an entry ({at}) that is not in the signed chain"));
+                return Err(format!(
+                    "has an entry ({at}) that is not in the signed chain"
+                ));
             }
         }
         if Summary::of(&contents.entries) != contents.summary {

@@ -49,9 +49,7 @@ impl Statement {
             time,
             key,
         } = self;
-        format!(
-            "{TITLE}\nlog {log}\nsequence {sequence}\nhash {hash}\ntime {time}\nkey {key}\n"
-        )
+        format!("{TITLE}\nlog {log}\nsequence {sequence}\nhash {hash}\ntime {time}\nkey {key}\n")
     }
 }
 
@@ -114,13 +112,19 @@ impl Checkpoint {
 
     /// Whether one of the keys signed it; `Err` says what is wrong.
     pub fn check(&self, keys: &[PublicKey]) -> Result<(), String> {
-        let key = keys.iter().find(|key| key.id() == self.key).ok_or_else(|| {
-            format!(
-                "is signed with a key that was not given ({}); expected {}",
-                self.key,
-                keys.iter().map(PublicKey::id).collect::<Vec<_>>().join(" or ")
-            )
-        })?;
+        let key = keys
+            .iter()
+            .find(|key| key.id() == self.key)
+            .ok_or_else(|| {
+                format!(
+                    "is signed with a key that was not given ({}); expected {}",
+                    self.key,
+                    keys.iter()
+                        .map(PublicKey::id)
+                        .collect::<Vec<_>>()
+                        .join(" or ")
+                )
+            })?;
         let signature = STANDARD
             .decode(&self.signature)
             .map_err(|_| "has a signature that is not base 64".to_owned())?;

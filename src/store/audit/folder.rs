@@ -109,9 +109,7 @@ impl Folder {
             Err(std::fs::TryLockError::WouldBlock) => Err(AuditError::Locked {
                 folder: self.path.clone(),
             }),
-            Err(std::fs::TryLockError::Error(cause)) => {
-                Err(AuditError::file("lock", &file)(cause))
-            }
+            Err(std::fs::TryLockError::Error(cause)) => Err(AuditError::file("lock", &file)(cause)),
         }
     }
 
@@ -226,7 +224,8 @@ impl Folder {
 
     /// What was cut off and not told.
     pub(super) fn untold(&self) -> Result<Vec<PathBuf>, AuditError> {
-        let entries = std::fs::read_dir(&self.path).map_err(AuditError::file("read", &self.path))?;
+        let entries =
+            std::fs::read_dir(&self.path).map_err(AuditError::file("read", &self.path))?;
         let mut files: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|file| {

@@ -45,7 +45,10 @@ impl HmacKey {
 
     /// Names the key without telling it.
     pub fn id(&self) -> String {
-        short(Sha256Digest::of(&[b"hushgate audit hmac key\n", self.0.expose()]))
+        short(Sha256Digest::of(&[
+            b"hushgate audit hmac key\n",
+            self.0.expose(),
+        ]))
     }
 
     fn mac(&self, text: &[u8]) -> Option<Hmac<Sha256>> {
@@ -79,7 +82,9 @@ impl fmt::Debug for SigningKey {
 impl SigningKey {
     /// From PKCS #8, with or without the public key in it (OpenSSL leaves it out).
     fn from_pkcs8(bytes: &[u8]) -> Option<Self> {
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes).ok().map(Self)
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(bytes)
+            .ok()
+            .map(Self)
     }
 
     /// The half that may be told.

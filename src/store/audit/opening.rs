@@ -56,14 +56,22 @@ pub(super) fn prepare(folder: &Folder, keys: &AuditKeys) -> Result<Ready, AuditE
             folder.sync()?;
             anchor
         }
-        None => return Err(damaged(format!("{} is missing", folder.anchor_file().display()))),
+        None => {
+            return Err(damaged(format!(
+                "{} is missing",
+                folder.anchor_file().display()
+            )));
+        }
     };
     anchor
         .check(&[keys.signing.public()])
         .map_err(|problem| damaged(format!("{} {problem}", folder.anchor_file().display())))?;
 
     // A writer that died between making a file and writing to it leaves an empty one, which is gone on with.
-    let mut open = segments.last().filter(|segment| segment.bytes == 0).cloned();
+    let mut open = segments
+        .last()
+        .filter(|segment| segment.bytes == 0)
+        .cloned();
     let written = segments.iter().rfind(|segment| segment.bytes > 0);
     let mut state = match written {
         Some(segment) => read_segment(folder, segment, keys, &anchor)?,
@@ -214,7 +222,10 @@ fn before(
 fn cut(folder: &Folder, segment: &Segment, offset: u64) -> Result<(), AuditError> {
     let aside = folder.torn_file(segment, offset);
     let keep = || {
-        let mut file = OpenOptions::new().read(true).write(true).open(&segment.file)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&segment.file)?;
         file.seek(SeekFrom::Start(offset))?;
         let mut tail = Vec::new();
         (&mut file).take(64 * 1024 * 1024).read_to_end(&mut tail)?;

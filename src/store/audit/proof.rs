@@ -36,7 +36,9 @@ impl Run {
         let hash = self
             .contents
             .iter()
-            .fold(self.previous, |previous, content| chained(previous, *content));
+            .fold(self.previous, |previous, content| {
+                chained(previous, *content)
+            });
         if hash != self.checkpoint.hash {
             return Err("does not come to the hash that was signed".into());
         }
@@ -56,9 +58,9 @@ impl Run {
         }
         // The content has the previous hash in it, and the run says what that is.
         let before = &self.contents[..usize::try_from(at).unwrap_or_default()];
-        let previous = before
-            .iter()
-            .fold(self.previous, |previous, content| chained(previous, *content));
+        let previous = before.iter().fold(self.previous, |previous, content| {
+            chained(previous, *content)
+        });
         previous == line.entry.previous && chained(previous, content_of(line)) == line.hash
     }
 }

@@ -88,7 +88,10 @@ fn hidden(call: &str) -> Record {
         .with_name("leg", "customer")
         .with_name("kind", "pan")
         .with_name("rule", "card_number")
-        .with_words("reason", "16 digits after the card number was asked for; Luhn holds")
+        .with_words(
+            "reason",
+            "16 digits after the card number was asked for; Luhn holds",
+        )
         .with("start_us", 1_500_000_u64)
         .with("end_us", 9_250_000_u64)
         .with("paused", false)

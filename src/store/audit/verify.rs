@@ -221,7 +221,11 @@ impl Verifier {
                 return Err(Fault::DoesNotFollow);
             }
         }
-        if self.line == 1 && self.segment_first.is_some_and(|first| first != entry.sequence) {
+        if self.line == 1
+            && self
+                .segment_first
+                .is_some_and(|first| first != entry.sequence)
+        {
             return Err(Fault::SegmentName);
         }
         self.check_statements(line)
@@ -233,7 +237,12 @@ impl Verifier {
         if entry.action == Action::CheckpointMade {
             let checkpoint = Checkpoint::of_entry(entry)
                 .ok_or_else(|| Fault::CheckpointWrong("lacks a part".into()))?;
-            // At the start of a segment in the middle, what it covers was not seen.
+            let record = checkpoint.record();
+            if record.details != entry.details || entry.subject.is_some() {
+                return Err(Fault::CheckpointWrong(
+                    "has parts that are not signed".into(),
+                ));
+            }
             if checkpoint.sequence + 1 != entry.sequence || checkpoint.hash != entry.previous {
                 return Err(Fault::CheckpointWrong(
                     "is not of the entry before it".into(),
@@ -288,7 +297,9 @@ impl Verifier {
                 verdict.signed_until = verdict.signed_until.max(entry.sequence - 1);
             }
             Action::EntriesLost => {
-                let lost = entry.number("count").and_then(|count| u64::try_from(count).ok());
+                let lost = entry
+                    .number("count")
+                    .and_then(|count| u64::try_from(count).ok());
                 verdict.entries_lost += lost.unwrap_or_default();
             }
             Action::TailRepaired => verdict.tails_repaired += 1,

@@ -40,7 +40,11 @@ fn evidence() -> &'static (Bundle, PublicKey) {
                 .with_name("recording_sha256", Sha256Digest::of(&[b"wave"]))
                 .with("recording_bytes", 4_u64),
         );
-        write(Record::new(Action::CallEnded).about("CA1").with("entries_before", 6_u64));
+        write(
+            Record::new(Action::CallEnded)
+                .about("CA1")
+                .with("entries_before", 6_u64),
+        );
         write(hidden("CA8"));
         let keys = KeyFiles::new(&settings.keys).load().unwrap();
         // While the log is being written: the anchor signs for what the last checkpoint does not.
@@ -62,8 +66,14 @@ fn a_bundle_holds_together_and_holds_nothing_of_other_calls() {
     assert!(!text.contains("CA8") && !text.contains("CA9"));
     let summary = &read.bundle.summary;
     assert_eq!(summary.spans.len(), 4);
-    assert_eq!(summary.rules.first().map(String::as_str), Some("card_number"));
-    assert_eq!(read.recorded(Sha256Digest::of(&[b"wave"])).unwrap().file, "CA1.wav");
+    assert_eq!(
+        summary.rules.first().map(String::as_str),
+        Some("card_number")
+    );
+    assert_eq!(
+        read.recorded(Sha256Digest::of(&[b"wave"])).unwrap().file,
+        "CA1.wav"
+    );
     assert!(read.bundle.proof.len() > 1);
 }
 
@@ -89,7 +99,11 @@ fn what_was_signed_by_another_key_is_refused() {
     let problem = evidence().0.check(&keys().signing.public()).unwrap_err();
     assert!(problem.contains("signed with another key") && problem.contains(&key.id()));
     // Nor does a bundle help whose checkpoints another key signed.
-    assert!(resigned(|_| {}).unwrap_err().contains("key that was not given"));
+    assert!(
+        resigned(|_| {})
+            .unwrap_err()
+            .contains("key that was not given")
+    );
 }
 
 #[test]

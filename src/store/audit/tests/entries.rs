@@ -89,7 +89,10 @@ fn keys_are_kept_and_kept_secret() {
     let loaded = files.load().unwrap();
     assert_eq!(made.hmac.id(), loaded.hmac.id());
     assert_eq!(made.signing.public(), loaded.signing.public());
-    assert_eq!(PublicKey::read(&files.public()).unwrap(), made.signing.public());
+    assert_eq!(
+        PublicKey::read(&files.public()).unwrap(),
+        made.signing.public()
+    );
     let shown = format!("{made:?}");
     assert!(shown.contains("[redacted]"), "{shown}");
 

@@ -53,7 +53,11 @@ fn entries_of_many_threads_are_one_chain_over_segments() {
             let log = opened.log.clone();
             std::thread::spawn(move || {
                 (0..25)
-                    .map(|_| log.record_durably(hidden(&format!("CA{thread}"))).wait().unwrap())
+                    .map(|_| {
+                        log.record_durably(hidden(&format!("CA{thread}")))
+                            .wait()
+                            .unwrap()
+                    })
                     .collect::<Vec<u64>>()
             })
         })
@@ -110,7 +114,10 @@ fn what_was_cut_off_is_moved_aside_and_told() {
     drop(AuditLog::open(settings.clone()).unwrap());
     let segment = settings.files().segments().unwrap().remove(0).file;
     let append = |text: &[u8]| {
-        let mut file = std::fs::OpenOptions::new().append(true).open(&segment).unwrap();
+        let mut file = std::fs::OpenOptions::new()
+            .append(true)
+            .open(&segment)
+            .unwrap();
         file.write_all(text).unwrap();
     };
     append(b"{\"entry\":{\"log\":");
@@ -128,7 +135,9 @@ fn what_was_cut_off_is_moved_aside_and_told() {
         .into_iter()
         .filter(|line| line.entry.action == Action::TailRepaired)
         .collect();
-    let kept = folder.path().join(repairs[0].entry.text("kept_as").unwrap());
+    let kept = folder
+        .path()
+        .join(repairs[0].entry.text("kept_as").unwrap());
     assert_eq!(std::fs::read(kept).unwrap(), b"{\"entry\":{\"log\":");
     assert_eq!(repairs[0].entry.number("bytes"), Some(16));
     assert!(AuditLog::open(settings).unwrap().repaired == 0);
@@ -167,7 +176,10 @@ fn nothing_is_added_to_a_damaged_log() {
         damage(&segment, text);
         let problem = problem(&settings);
         assert!(problem.contains(expected), "{problem}");
-        assert!(problem.contains("nothing is added to a damaged audit log"), "{problem}");
+        assert!(
+            problem.contains("nothing is added to a damaged audit log"),
+            "{problem}"
+        );
     }
     check(
         |file, text| {
@@ -244,7 +256,10 @@ fn a_checkpoint_comes_by_itself_after_a_while() {
     }
     // It signs for what came before it, and nothing more comes.
     std::thread::sleep(Duration::from_millis(150));
-    assert_eq!(actions(&settings), [Action::LogOpened, Action::CheckpointMade]);
+    assert_eq!(
+        actions(&settings),
+        [Action::LogOpened, Action::CheckpointMade]
+    );
     let asked = log.checkpoint().unwrap();
     assert_eq!(asked.sequence, 2);
     assert!(verified(&settings).is_whole(), "while it is written");

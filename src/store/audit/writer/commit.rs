@@ -119,7 +119,9 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            while batch.closes && let Ok(message) = messages.try_recv() {
+            while batch.closes
+                && let Ok(message) = messages.try_recv()
+            {
                 // What waits is written before the end.
                 self.take(&mut batch, message);
             }
@@ -145,8 +147,15 @@ impl Writer {
         if self.is_closing() {
             return messages.try_recv().ok();
         }
-        let due = self.settings.checkpoint_every.saturating_sub(self.signed_at.elapsed());
-        let wait = if self.unsigned > 0 { due } else { Duration::MAX };
+        let due = self
+            .settings
+            .checkpoint_every
+            .saturating_sub(self.signed_at.elapsed());
+        let wait = if self.unsigned > 0 {
+            due
+        } else {
+            Duration::MAX
+        };
         // Losses are told soon, also when nothing more comes; nor may the end be missed.
         match messages.recv_timeout(wait.min(Duration::from_secs(1))) {
             Ok(message) => Some(message),
@@ -197,8 +206,7 @@ impl Writer {
             || self.signed_at.elapsed() >= self.settings.checkpoint_every
             || batch.closes;
         if !batch.checkpoints.is_empty() || (is_due && self.unsigned > 0) {
-            let checkpoint =
-                Checkpoint::sign(&self.head, Timestamp::now(), &self.keys.signing);
+            let checkpoint = Checkpoint::sign(&self.head, Timestamp::now(), &self.keys.signing);
             self.append(batch, checkpoint.record());
             self.unsigned = 0;
             self.signed_at = Instant::now();
