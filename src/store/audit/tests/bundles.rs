@@ -132,7 +132,7 @@ fn the_proof_finds_what_is_not_in_the_chain() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_flipped_bit_in_a_bundle_is_found(place in any::<prop::sample::Index>(), bit in 0_u8..8) {

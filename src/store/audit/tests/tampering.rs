@@ -21,7 +21,7 @@ fn check(verdict: &Verdict, line: usize, fault: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_untouched_log_is_whole(count in 1_usize..40, every in 0_usize..10, split in 0_usize..40) {
