@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod bench;
 mod config;
 mod demo;
@@ -63,6 +64,7 @@ enum Command {
     Config(config::Arguments),
     Recordings(recordings::Arguments),
     Keys(keys::Arguments),
+    Audit(audit::Arguments),
     Doctor(doctor::Arguments),
     Bench(bench::Arguments),
 }
@@ -83,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Config(arguments) => config::run(arguments),
         Command::Recordings(arguments) => recordings::run(arguments),
         Command::Keys(arguments) => keys::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
     };

@@ -6,6 +6,7 @@
 //!
 //! Does not know what is in a policy file ([`crate::policy`] does) or in a model.
 
+pub mod audit;
 pub mod control;
 pub mod doors;
 mod file;
@@ -20,6 +21,7 @@ use crate::audio::MediaTime;
 use crate::engine::Engine;
 use crate::policy::{Policy, PolicyError, Profile};
 
+pub use audit::Audit;
 pub use doors::Door;
 use file::{FileConfig, Source};
 use show::{quoted, quoted_path};
@@ -67,6 +69,8 @@ pub struct Config {
     pub overload: Overload,
     /// Where calls come in; at least one.
     pub doors: Vec<Door>,
+    /// How the audit log is kept; `None`: none is.
+    pub audit: Option<Audit>,
 }
 
 /// How many calls are listened to at once.
@@ -229,6 +233,7 @@ impl Config {
             policy,
             doors,
             store,
+            audit,
         } = values;
         let pick = Pick { source };
 
@@ -324,6 +329,9 @@ impl Config {
             .as_ref()
             .is_some_and(|tls| tls.client_authorities.is_some());
         let doors = doors::doors(source, doors, has_authorities)?;
+        let audit = audit
+            .map(|section| audit::audit(source, section))
+            .transpose()?;
 
         let policy_file = pick.path(overrides.policy, policy.file);
         let profile = overrides
@@ -347,6 +355,7 @@ impl Config {
             max_calls,
             overload,
             doors,
+            audit,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! One task owns one call, and holds no lock. Every queue is bounded, and says what happens when it is
 //! full. A call that misbehaves slows down, loses or ends only itself.
 
+pub mod audit;
 pub mod player;
 pub mod process;
 pub mod records;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::shared::{SharedArguments, print, recognisers};
 use crate::config::{Config, MaxCalls, Overrides};
 use crate::engine::pool::{Pool, PoolSettings};
+use crate::gateway::audit::Auditor;
 use crate::gateway::serve::{Server, Settings};
 use crate::gateway::{Transcriber, process, supervise};
 use crate::telemetry::logs::{self, LogFormat};
@@ -158,6 +159,12 @@ fn serve(
     listener: TcpListener,
     arguments: &Arguments,
 ) -> anyhow::Result<ExitCode> {
+    // Here and not before: the supervisor writes nothing.
+    let auditor = Auditor::open(&config)?;
+    let settings = match &auditor {
+        Some(auditor) => settings.with_audit(Arc::clone(auditor)),
+        None => settings,
+    };
     settings.tapes.begin()?;
     raise_open_files(config.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -219,6 +226,9 @@ fn serve(
             () = shutdown.cancelled() => None,
         };
         if let Some(pool) = &pool {
+            if let Some(auditor) = &auditor {
+                auditor.model_loaded(pool.model_sha256());
+            }
             let pool = Arc::clone(pool) as Arc<dyn Transcriber>;
             engine.try_out_and_install(pool).await;
             tracing::info!("ready for calls");
@@ -230,6 +240,10 @@ fn serve(
             if !ended.await.unwrap_or(false) {
                 tracing::warn!("a recogniser did not end");
             }
+        }
+        if let Some(auditor) = auditor {
+            let stopped = tokio::task::spawn_blocking(move || auditor.stop());
+            stopped.await.context("the audit log was not closed")?;
         }
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)

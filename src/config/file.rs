@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::audit::AuditSection;
 use super::doors::DoorSection;
 use super::store::StoreSection;
 use super::{ConfigError, MaxCalls, Overload, one_line};
@@ -23,6 +24,7 @@ pub(super) struct FileConfig {
     pub(super) policy: PolicySection,
     pub(super) doors: BTreeMap<String, Spanned<DoorSection>>,
     pub(super) store: Option<Spanned<StoreSection>>,
+    pub(super) audit: Option<AuditSection>,
 }
 
 #[derive(Debug, Default, Deserialize)]

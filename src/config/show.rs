@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::audit::Audit;
 use super::control::Control;
 use super::doors::{Authentication, Protocol};
 use super::{Config, Door, MaxCalls};
@@ -118,6 +119,9 @@ impl Config {
                 line(format_args!("{text}"));
             }
         }
+        for text in Audit::lines(self.audit.as_ref()) {
+            line(format_args!("{text}"));
+        }
         text
     }
 
@@ -154,6 +158,7 @@ impl Config {
                 .iter()
                 .map(|door| (door.name.clone(), door_json(door)))
                 .collect::<serde_json::Map<_, _>>(),
+            "audit": self.audit.as_ref().map(Audit::to_json),
         })
     }
 }

@@ -62,6 +62,42 @@ fn errors_name_file_line_field_and_expectation() {
 }
 
 #[test]
+fn an_audit_log_has_a_folder_and_sensible_numbers() {
+    check(
+        "[audit]\nkeys = \"k\"",
+        "hushgate.toml:1: missing field `folder`",
+    );
+    check(
+        "[audit]\nfolder = \"\"",
+        "hushgate.toml:2: audit.folder: is empty; expected a path",
+    );
+    check(
+        "[audit]\nfolder = \"a\"\ncheckpoint_entries = 0",
+        "hushgate.toml:3: audit.checkpoint_entries: 0 is out of range; expected 1 to 1000000",
+    );
+    check(
+        "[audit]\nfolder = \"a\"\ncheckpoint_minutes = 2000",
+        "audit.checkpoint_minutes: 2000 is out of range; expected 1 to 1440",
+    );
+    check(
+        "[audit]\nfolder = \"a\"\nkey = \"k\"",
+        "unknown field `key`",
+    );
+    assert_eq!(Config::parse("", "a.toml").unwrap().audit, None);
+    for text in [
+        "[audit]\nfolder = \"a\"\n",
+        "[audit]\nfolder = \"a\"\nkeys = \"/k\"\nanchor = \"/mnt/anchor.json\"\ncheckpoint_entries = 7\n\
+         checkpoint_minutes = 1\nsegment_megabytes = 2\n",
+    ] {
+        let config = Config::parse(text, "a.toml").unwrap();
+        let again = Config::parse(&config.to_toml(), "b.toml").unwrap();
+        assert!(config.audit.is_some());
+        assert_eq!(again.audit, config.audit);
+        assert_eq!(again.to_json(), config.to_json());
+    }
+}
+
+#[test]
 fn flags_go_before_the_file_and_the_file_before_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hushgate.toml");

@@ -32,6 +32,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::audit::Auditor;
 use super::call::Transcriber;
 use super::capacity::memory::RoomForConnections;
 use super::records;
@@ -42,10 +43,13 @@ use crate::config::doors::Protocol;
 use crate::config::{Config, MaxCalls, Overload};
 
 use crate::policy::Policy;
+use crate::store::audit::Action;
 use admission::Admission;
 pub use entrance::Entrance;
 use siprec::SiprecDoor;
 
+/// Why a door does not let somebody in, for the audit log.
+const NOT_FROM_NETWORKS: &str = "not from the door's networks";
 /// Calls at once that are never exceeded, however many seem to fit.
 const MOST_CALLS: usize = 10_000;
 
@@ -101,9 +105,19 @@ pub struct Settings {
     pub tapes: Arc<dyn TapeFactory>,
     /// How long the server waits for others.
     pub limits: Limits,
+    /// Writes what is done into the audit log, if one is kept; see [`Settings::with_audit`].
+    pub audit: Option<Arc<Auditor>>,
 }
 
 impl Settings {
+    /// The same, with calls and refusals written into the audit log.
+    #[must_use]
+    pub fn with_audit(mut self, auditor: Arc<Auditor>) -> Self {
+        self.tapes = auditor.tapes(self.tapes);
+        self.audit = Some(auditor);
+        self
+    }
+
     /// From a configuration, recording into its folder or store. Fails when a certificate or key cannot be read.
     pub fn from_config(config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
@@ -129,6 +143,7 @@ impl Settings {
                 None => folder(config.recordings.clone()),
             },
             limits: Limits::default(),
+            audit: None,
         })
     }
 }
@@ -261,6 +276,9 @@ impl Server {
         let (admission, engine) = (Arc::clone(&shared.admission), shared.engine.clone());
         let end = shared.shutdown.clone();
         tokio::spawn(async move { admission.learn(engine, end).await });
+        if let Some(auditor) = shared.settings.audit.clone() {
+            tokio::spawn(tell_refusals(auditor, shared.shutdown.clone()));
+        }
         for (entrance, listener) in own {
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
@@ -354,6 +372,17 @@ async fn accept(
     }
 }
 
+/// Writes what was refused into the audit log, now and then.
+async fn tell_refusals(auditor: Arc<Auditor>, end: CancellationToken) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = end.cancelled() => return,
+            _ = seconds.tick() => auditor.tell_refusals(),
+        }
+    }
+}
+
 /// Serves one connection of a door with a socket of its own.
 async fn serve_own(
     stream: TcpStream,
@@ -366,6 +395,12 @@ async fn serve_own(
     let door = &entrance.door;
     if !door.admits(peer.ip()) {
         tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
+        shared.audit_refusal(
+            Action::SignInRefused,
+            &door.name,
+            NOT_FROM_NETWORKS,
+            Some(peer),
+        );
         return;
     }
     let engine = match http::admit(&shared).await {
@@ -445,6 +480,13 @@ async fn serve_stream(
 }
 
 impl Shared {
+    /// Writes into the audit log that somebody was not let in, or a call not taken.
+    fn audit_refusal(&self, action: Action, door: &str, why: &str, peer: Option<SocketAddr>) {
+        if let Some(auditor) = &self.settings.audit {
+            auditor.refused(action, door, why, peer.map(|peer| peer.ip()));
+        }
+    }
+
     /// Claims a stream's id for as long as the claim lives; `None` if it is live already.
     fn claim_stream(self: &Arc<Self>, stream: Option<&str>) -> Option<StreamClaim> {
         let stream: Box<str> = stream.unwrap_or_default().into();

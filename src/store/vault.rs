@@ -34,7 +34,7 @@ use super::sealed::{Content, SealError};
 
 pub use audio::StoredAudio;
 pub use call::CallWriter;
-pub use record::{Closing, InvalidName, Record, RecordName, State};
+pub use record::{Closing, InvalidName, Record, RecordName, State, sealed_file_name};
 pub use rotation::{Rotation, Usage};
 pub use sweep::{Swept, SweptCall};
 

@@ -104,6 +104,7 @@ async fn gateway(recordings: &Path) {
         overload: hushgate::config::Overload::Refuse,
         tapes: folder(recordings.to_owned()),
         limits: Limits::default(),
+        audit: None,
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let shutdown = CancellationToken::new();

@@ -7,6 +7,7 @@
     reason = "these are tests; clippy knows only functions marked so"
 )]
 
+mod audit;
 mod authority;
 mod bench;
 mod calls;

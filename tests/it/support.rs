@@ -125,6 +125,7 @@ pub(crate) fn settings(recordings: &Path) -> Settings {
         longest_hold: None,
         overload: Overload::Refuse,
         tapes: folder(recordings.to_owned()),
+        audit: None,
         limits: Limits {
             request_header: Duration::from_secs(2),
             start: Duration::from_secs(2),

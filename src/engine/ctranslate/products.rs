@@ -12,10 +12,6 @@
     unsafe_code,
     reason = "stands between two libraries whose interface is C's"
 )]
-#![expect(
-    clippy::too_many_arguments,
-    reason = "as many as the function has that it stands before"
-)]
 
 use std::ffi::{c_char, c_int};
 

@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use crate::audio::MediaTime;
 use crate::config::Overload;
+use crate::gateway::audit::Auditor;
 use crate::gateway::call::Transcriber;
 use crate::gateway::capacity::hold::Holds;
 use crate::gateway::capacity::meter::{Measured, Meter};
 use crate::gateway::capacity::{Capacity, CapacitySettings, memory, warm_up};
+use crate::store::audit::Action;
 
 /// How often is learned.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -63,6 +65,7 @@ pub(super) struct Admission {
     unheard: Option<Arc<Semaphore>>,
     meter: Arc<Meter>,
     shortest_hold: MediaTime,
+    audit: Option<Arc<Auditor>>,
     state: Mutex<State>,
 }
 
@@ -110,6 +113,7 @@ impl Admission {
                 .then(|| Arc::new(Semaphore::new(settings.max_connections))),
             meter: Arc::new(Meter::new(now)),
             shortest_hold: settings.hold,
+            audit: settings.audit.clone(),
             state: Mutex::new(State {
                 capacity: None,
                 holds: Holds::new(
@@ -225,6 +229,9 @@ impl Admission {
         state.refused.count += 1;
         state.refused.why = Some(why);
         drop(state);
+        if let Some(auditor) = &self.audit {
+            auditor.refused(Action::CallsRefused, "", why.words(), None);
+        }
         self.tell_refused(Instant::now());
     }
 

@@ -17,11 +17,12 @@ use tokio::time::{Instant, timeout};
 
 use super::admission::NoRoom;
 use super::wire::Wire;
-use super::{Entrance, Place, Shared, connection, plain_rtp};
+use super::{Entrance, NOT_FROM_NETWORKS, Place, Shared, connection, plain_rtp};
 use crate::config::doors::{Door, Protocol};
 use crate::gateway::call::Transcriber;
 use crate::ingress::LONGEST_MESSAGE;
 use crate::ingress::authentication::REFUSAL_DELAY;
+use crate::store::audit::Action;
 
 /// How long the outcome of writing to the recordings folder holds.
 const PROBE_AGE: Duration = Duration::from_secs(2);
@@ -108,6 +109,8 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
         .then(|| "the model is being loaded".to_owned());
     let workers = engine.and_then(|engine| engine.check().err().map(|error| format!("{error:#}")));
     let recordings = recordings_problem(&shared).await;
+    let auditor = shared.settings.audit.as_ref();
+    let audit = auditor.and_then(|auditor| auditor.check().err());
     let listener = shared
         .shutdown
         .is_cancelled()
@@ -117,6 +120,7 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
         ("model", model),
         ("workers", workers),
         ("recordings", recordings),
+        ("audit", audit),
         ("listener", listener),
     ];
     let problems: serde_json::Map<String, serde_json::Value> = parts
@@ -178,13 +182,16 @@ async fn enter(
         ..
     } = &entrance;
     let peer = connection.peer();
-    if let Err((status, words)) = let_in(&entrance, &connection, &method, &uri, &headers).await {
+    let let_in = let_in(&shared, &entrance, &connection, &method, &uri, &headers);
+    if let Err((status, words)) = let_in.await {
         return (status, format!("{words}\n")).into_response();
     }
     let adapter = match entrance.adapter(&headers) {
         Ok(adapter) => adapter,
         Err(problem) => {
             tracing::warn!(%peer, door = door.name, %problem, "refused a connection");
+            let why = problem.to_string();
+            shared.audit_refusal(Action::CallsRefused, &door.name, &why, Some(peer));
             return (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response();
         }
     };
@@ -223,6 +230,7 @@ async fn enter(
 
 /// Whether a request may come in; if not, with what it is answered, after the same time whatever was wrong.
 pub(super) async fn let_in(
+    shared: &Shared,
     entrance: &Entrance,
     connection: &Connection,
     method: &Method,
@@ -233,11 +241,15 @@ pub(super) async fn let_in(
     let peer = connection.peer();
     if !door.admits(peer.ip()) {
         tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
+        let why = NOT_FROM_NETWORKS;
+        shared.audit_refusal(Action::SignInRefused, &door.name, why, Some(peer));
         return Err((StatusCode::FORBIDDEN, "this network may not come in"));
     }
     let now = jiff::Timestamp::now().as_second().unsigned_abs();
     if let Err(refusal) = guard.check(method, uri, headers, connection.certified, now) {
         tracing::warn!(%peer, door = door.name, reason = refusal.reason, "refused a connection");
+        let why = refusal.reason;
+        shared.audit_refusal(Action::SignInRefused, &door.name, why, Some(peer));
         tokio::time::sleep(REFUSAL_DELAY).await;
         return Err((refusal.status, "this request does not prove who sent it"));
     }
@@ -269,6 +281,7 @@ impl NotAdmitted {
             shared.admission.refused(why);
         } else {
             tracing::warn!(%peer, door = door.name, problem = self.words(), "refused a call");
+            shared.audit_refusal(Action::CallsRefused, &door.name, self.words(), Some(peer));
         }
     }
 }

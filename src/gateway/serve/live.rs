@@ -17,6 +17,7 @@ use crate::engine::pool::Job;
 use crate::gateway::call::{Call, CallError, Input, Transcriber};
 use crate::gateway::control::Controller;
 use crate::gateway::forwarding::Route;
+use crate::store::audit::Action;
 use crate::telemetry::FailureCause;
 
 /// Audio messages between socket and call: 1.3 s of two tracks. When it is full the socket is not read.
@@ -86,7 +87,10 @@ impl Shared {
     pub(super) fn begin_call(self: &Arc<Self>, new: NewCall<'_>) -> Result<Live, CannotBegin> {
         let stream = self
             .claim_stream(Some(new.stream))
-            .ok_or(CannotBegin::StreamIsLive)?;
+            .ok_or(CannotBegin::StreamIsLive)
+            .inspect_err(|cannot| {
+                self.audit_refusal(Action::CallsRefused, "", cannot.words(), None);
+            })?;
         let Entry {
             permit,
             is_heard,

@@ -42,6 +42,7 @@ use crate::audio::MediaTime;
 use crate::call::Leg;
 use crate::egress::forward::StreamFacts;
 use crate::gateway::call::Transcriber;
+use crate::store::audit::Action;
 use problem::Problem;
 use wanted::Wanted;
 
@@ -176,6 +177,8 @@ async fn begin(
         // That there is no room is told by who says so, now and then.
         if problem.code != Problem::BUSY {
             tracing::warn!(%peer, door = name, problem = problem.code, "refused a call");
+            let (action, why) = (Action::CallsRefused, problem.code);
+            door.shared.audit_refusal(action, name, why, Some(peer));
         }
         problem.into_response()
     })
@@ -244,6 +247,7 @@ impl RtpDoor {
         head: &axum::http::request::Parts,
     ) -> Result<(), Problem> {
         let_in(
+            &self.shared,
             &self.entrance,
             connection,
             &head.method,

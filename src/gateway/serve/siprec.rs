@@ -28,10 +28,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::rtp::{Ports, RtpCall};
-use super::{Entrance, Shared};
+use super::{Entrance, NOT_FROM_NETWORKS, Shared};
 use crate::gateway::call::Transcriber;
 use crate::sip::server::{Action, Change, EndReason, Invitation, Refusal, Srs, SrsSettings};
 use crate::sip::{Advertised, Flow, SessionId, Transport};
+use crate::store::audit::Action as Audited;
 use session::Session;
 use transport::{Connections, Event};
 
@@ -331,6 +332,9 @@ impl Agent {
         let peer = invitation.flow.peer;
         if !door.admits(peer.ip()) {
             tracing::warn!(%peer, door = door.name, "refused a call: not from the door's networks");
+            let why = NOT_FROM_NETWORKS;
+            self.shared
+                .audit_refusal(Audited::SignInRefused, &door.name, why, Some(peer));
             return self.refuse(now, &invitation, Refusal::Forbidden);
         }
         let engine = self.shared.engine.borrow().clone();
@@ -378,6 +382,8 @@ impl Agent {
         let peer = invitation.flow.peer;
         let door = &self.entrance.door.name;
         tracing::warn!(%peer, door, %problem, "refused a call");
+        let (action, why) = (Audited::CallsRefused, problem.to_string());
+        self.shared.audit_refusal(action, door, &why, Some(peer));
         Refusal::Overloaded {
             retry_after: RETRY_AFTER,
         }

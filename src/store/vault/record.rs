@@ -139,6 +139,11 @@ impl Closing {
     }
 }
 
+/// What a sealed file is called in its call's folder.
+pub fn sealed_file_name(content: Content) -> String {
+    format!("{}.sealed", content.name())
+}
+
 impl Vault {
     /// The calls in the store by the time of their beginning. `progress` is told how many were looked at, and of
     /// how many.
@@ -211,7 +216,7 @@ impl Vault {
     }
 
     pub(super) fn object_file(&self, name: &RecordName, content: Content) -> PathBuf {
-        self.folder(name).join(format!("{}.sealed", content.name()))
+        self.folder(name).join(sealed_file_name(content))
     }
 
     pub(super) fn key_folder(&self, name: &RecordName) -> PathBuf {

@@ -230,6 +230,7 @@ pub(crate) fn gateway(recordings: &Path, hold: u64) {
             delays: Arc::clone(&delays),
         }),
         limits: Limits::default(),
+        audit: None,
     };
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

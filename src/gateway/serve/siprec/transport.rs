@@ -12,12 +12,13 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::super::{Shared, accept};
+use super::super::{NOT_FROM_NETWORKS, Shared, accept};
 use super::soon;
 use crate::config::Door;
 use crate::gateway::tls::Tls;
 use crate::sip::framing::{Frame, Framing, PONG};
 use crate::sip::{Flow, SessionId, Transport};
+use crate::store::audit::Action;
 
 /// A connection that says nothing for so long is closed, calls or not: SIP finds its way without one.
 const IDLE: Duration = Duration::from_secs(900);
@@ -203,6 +204,8 @@ pub(super) fn listen(
         accept(&listener, &shared, |stream, peer, place| {
             if !door.admits(peer.ip()) {
                 tracing::warn!(%peer, door = door.name, "refused a connection: not from the door's networks");
+                let why = NOT_FROM_NETWORKS;
+                shared.audit_refusal(Action::SignInRefused, &door.name, why, Some(peer));
                 return;
             }
             let _ = stream.set_nodelay(true);
