@@ -32,7 +32,7 @@ enum Command {
     Export(Export),
 }
 
-/// Shows which calls are in the store. Needs no key to do so.
+/// Shows which calls are in the store. Decrypts nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

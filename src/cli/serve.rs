@@ -27,7 +27,7 @@ const WORKERS_END: Duration = Duration::from_secs(10);
 ///
 /// Calls come through the doors that the configuration names: Twilio Media Streams at /twilio unless it
 /// says otherwise. Each is recorded into CALLSID.wav, which grows
-/// while the call runs, and CALLSID.json, which comes last; or, where the configuration has a [store],
+/// while the call runs, and CALLSID.json, which comes last; or, where the configuration names a store,
 /// encrypted into that. /healthz says that the process runs,
 /// /readyz whether it can take calls.
 ///
@@ -49,7 +49,7 @@ pub(super) struct Arguments {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR:PORT", env = "HUSHGATE_LISTEN")]
     listen: Option<SocketAddr>,
-    /// Folder for recordings in clear, in place of the configuration's [store]; made if it does not exist.
+    /// Folder for recordings in clear, in place of the store that the configuration names; made if it does not exist.
     #[arg(long, value_name = "DIR", env = "HUSHGATE_RECORDINGS")]
     recordings: Option<PathBuf>,
     /// Calls listened to at once, or `auto`: as many as recognition is seen to follow. Further ones get HTTP 503.

@@ -16,7 +16,7 @@ use crate::store::vault::{RecordName, Vault};
 /// Arguments of every command that works on the store.
 #[derive(Debug, Clone, Args)]
 pub(super) struct StoreArguments {
-    /// Configuration file (TOML) with the [store].
+    /// Configuration file (TOML) that names the store.
     #[arg(long, value_name = "FILE", env = "HUSHGATE_CONFIG")]
     pub(super) config: Option<PathBuf>,
     /// Print machine-readable JSON on standard output.
