@@ -53,7 +53,7 @@ impl Written {
     }
 
     fn add_with(&mut self, record: Record, key: &HmacKey) {
-        self.time = self.time + SignedDuration::from_micros(1_500_000);
+        self.time += SignedDuration::from_micros(1_500_000);
         let line = self.head.append(record, self.time, key);
         self.lines.push(line);
     }

@@ -190,7 +190,7 @@ fn a_checkpoint_of_another_key_is_not_believed() {
 #[test]
 fn a_clock_that_went_back_is_noted_only() {
     let mut log = Written::of(3, 0);
-    log.time = log.time - SignedDuration::from_secs(60);
+    log.time -= SignedDuration::from_secs(60);
     log.add(hidden("CA1"));
     let verdict = verdict(&[&log.text()], with_keys(true, vec![log.anchor()]));
     assert!(verdict.is_whole());
