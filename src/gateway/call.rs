@@ -26,7 +26,7 @@ use crate::egress::{CallFacts, EngineWork};
 use crate::engine::Outcome;
 use crate::engine::pool::{Job, Pool};
 use crate::policy::Policy;
-use crate::session::{CleanAudio, Output, RawFrame, Session, Settings};
+use crate::session::{CleanAudio, Examination, Output, RawFrame, Session, Settings};
 use crate::speech::{Window, WindowId};
 use crate::telemetry::{Event, FailureCause};
 
@@ -93,6 +93,7 @@ pub(super) struct Call {
     pub(super) rate: SampleRate,
     pub(super) hold: MediaTime,
     pub(super) policy: Arc<Policy>,
+    pub(super) examination: Examination,
     pub(super) engine: Arc<dyn Transcriber>,
     pub(super) tapes: Arc<dyn TapeFactory>,
     /// Where its clean audio goes on to, and as what stream.
@@ -144,6 +145,7 @@ impl Call {
                 rate: self.rate,
                 hold: self.hold,
                 policy: self.policy,
+                examination: self.examination,
             }),
             engine: self.engine,
             taping,

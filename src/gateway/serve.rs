@@ -39,6 +39,7 @@ use crate::config::doors::Protocol;
 use crate::config::{Config, Overload};
 
 use crate::policy::Policy;
+use crate::session::Examination;
 pub use entrance::Entrance;
 use siprec::SiprecDoor;
 
@@ -90,6 +91,8 @@ pub struct Settings {
     pub tapes: Arc<dyn TapeFactory>,
     /// How long the server waits for others.
     pub limits: Limits,
+    /// Whether calls are listened to.
+    pub examination: Examination,
 }
 
 impl Settings {
@@ -110,6 +113,7 @@ impl Settings {
             overload: config.overload,
             tapes: folder(config.recordings.clone()),
             limits: Limits::default(),
+            examination: Examination::Everything,
         })
     }
 }

@@ -113,6 +113,43 @@ fn what_is_answered_in_time_leaves_bit_for_bit() {
 }
 
 #[test]
+fn a_call_that_is_not_examined_leaves_as_it_was() {
+    let mut session = Session::new(Settings {
+        examination: Examination::NothingAtAll,
+        ..harness::settings(2, 8_000, 2_000)
+    });
+    let input = harness::loud(0, 8_000 * 5);
+    let mut released: [Vec<i16>; 2] = Default::default();
+    let mut take = |session: &mut Session| {
+        while let Some(output) = session.poll_output() {
+            match output {
+                Output::Release(audio) => {
+                    for (leg, samples) in released.iter_mut().zip(audio.channels()) {
+                        leg.extend(samples);
+                    }
+                }
+                Output::Ended => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        released[0].len()
+    };
+    for (frame, samples) in (0..).zip(input.chunks(160)) {
+        for leg in [Leg::Agent, Leg::Customer] {
+            let at = SampleIndex(frame * 160);
+            let samples = Sensitive::new(samples.to_vec());
+            session.handle_audio(RawFrame { leg, at, samples });
+        }
+        session.handle_key(Leg::Customer, None);
+        let held = (frame as usize + 1) * 160 - take(&mut session);
+        assert!(held <= 16_000, "{held} samples are held");
+    }
+    session.handle_end();
+    assert_eq!(take(&mut session), input.len());
+    assert!(released[0] == input && released[1] == input);
+}
+
+#[test]
 fn what_is_never_answered_leaves_as_silence() {
     let played = play(&steady(vec![Answer::Never]));
     let audible = played

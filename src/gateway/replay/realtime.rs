@@ -44,6 +44,7 @@ pub async fn play_live(
             rate,
             hold: settings.hold,
             policy: settings.policy,
+            examination: settings.examination,
             engine,
             tapes: Arc::new(Tapes(Arc::clone(&tapes))),
             forward: None,

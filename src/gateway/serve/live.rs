@@ -114,6 +114,7 @@ impl Shared {
             rate: new.rate,
             hold: settings.hold,
             policy: Arc::clone(&settings.policy),
+            examination: settings.examination,
             engine,
             tapes: Arc::clone(&settings.tapes),
             forward: new.forward,
