@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use super::control::{Controller, RecorderControl};
 use super::forwarding::{Forwarding, Route};
 use super::pacing::Pacer;
-use super::taping::{TapeFactory, Taping};
+use super::taping::{Recorders, TapeFactory, Taping};
 use crate::audio::{MediaTime, SampleIndex, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
@@ -96,6 +96,7 @@ pub(super) struct Call {
     pub(super) examination: Examination,
     pub(super) engine: Arc<dyn Transcriber>,
     pub(super) tapes: Arc<dyn TapeFactory>,
+    pub(super) recorders: Recorders,
     /// Where its clean audio goes on to, and as what stream.
     pub(super) forward: Option<(Route, StreamFacts)>,
     /// Pauses its recorder elsewhere.
@@ -129,7 +130,7 @@ impl Call {
             policy_version: self.policy.version().to_owned(),
             model_sha256: self.engine.model_sha256().to_owned(),
         };
-        let taping = Taping::start(self.tapes, facts, Arc::new(self.permit))
+        let taping = Taping::start(self.recorders, self.tapes, facts, self.permit)
             .map_err(|error| recording_failed(&error))?;
         let forwarding = self
             .forward

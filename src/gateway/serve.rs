@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::call::Transcriber;
-use super::taping::{Folder, TapeFactory};
+use super::taping::{Folder, Recorders, TapeFactory};
 use super::tls::Tls;
 use crate::audio::MediaTime;
 use crate::config::doors::Protocol;
@@ -132,6 +132,7 @@ struct Shared {
     /// For calls that are not listened to.
     unheard: Arc<Semaphore>,
     live_streams: Mutex<HashSet<Box<str>>>,
+    recorders: Recorders,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     probe: tokio::sync::Mutex<http::Probe>,
@@ -173,6 +174,7 @@ impl Server {
             calls: Arc::new(Semaphore::new(settings.max_calls)),
             unheard: Arc::new(Semaphore::new(settings.max_connections)),
             live_streams: Mutex::default(),
+            recorders: Recorders::default(),
             tasks: TaskTracker::new(),
             shutdown,
             probe: tokio::sync::Mutex::default(),

@@ -117,6 +117,7 @@ impl Shared {
             examination: settings.examination,
             engine,
             tapes: Arc::clone(&settings.tapes),
+            recorders: self.recorders.clone(),
             forward: new.forward,
             control: new.control,
             permit,
