@@ -11,6 +11,7 @@ pub mod supervise;
 pub mod tls;
 
 mod agreed;
+mod alarm;
 mod call;
 pub mod control;
 pub mod forwarding;
