@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::clearance::Clearance;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, KEPT};
 use super::keys::LegKeys;
 use super::redactor::{LegView, Verdict};
 use super::timeline::Timeline;
@@ -190,6 +190,9 @@ impl LegState {
                     self.end_run(outputs);
                     self.open = fate.map(|fate| {
                         let label = fate.label().to_owned();
+                        // Where no word is ever heard none is told, after which they are forgotten else.
+                        let oldest = span.start - KEPT;
+                        self.covered.retain(|cover| cover.span.end >= oldest);
                         self.covered.push(Covered { span, label });
                         OpenRun { span, fate }
                     });
@@ -249,6 +252,11 @@ impl LegState {
     pub(super) fn close(&mut self, conversation: &Conversation, outputs: &mut VecDeque<Output>) {
         self.end_run(outputs);
         self.tell(conversation, MediaTime::MAX, true, outputs);
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept_for_transcript(&self) -> usize {
+        self.covered.len()
     }
 
     fn end_run(&mut self, outputs: &mut VecDeque<Output>) {

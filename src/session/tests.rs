@@ -200,6 +200,34 @@ fn a_gap_of_minutes_is_filled_and_a_longer_one_ends_the_call() {
 }
 
 #[test]
+fn where_nothing_is_ever_heard_nothing_is_kept_for_the_transcript() {
+    let mut session = Session::new(harness::settings(1, 8_000, 2_000));
+    let turn = 8_000 * 2;
+    let mut kept = Vec::new();
+    for number in 0..300_u64 {
+        let sound = if number % 2 == 0 {
+            harness::loud(number, turn)
+        } else {
+            vec![0; turn]
+        };
+        session.handle_audio(RawFrame {
+            leg: Leg::Mixed,
+            at: SampleIndex(number * turn as u64),
+            samples: Sensitive::new(sound),
+        });
+        kept.push(session.legs[0].kept_for_transcript());
+        while let Some(output) = session.poll_output() {
+            if let Output::Transcribe(window) = output {
+                session.handle_transcript(window.id, Err(FailureCause::Overload));
+            }
+        }
+    }
+    let (halfway, in_the_end) = (kept[149], kept[299]);
+    assert!(halfway > 0, "stretches that were filled are kept");
+    assert!(in_the_end <= halfway + 10, "{halfway}, then {in_the_end}");
+}
+
+#[test]
 fn a_stall_has_what_was_heard_examined() {
     let mut session = Session::new(harness::settings(1, 8_000, 3_000));
     session.handle_audio(RawFrame {

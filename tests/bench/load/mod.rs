@@ -26,6 +26,9 @@ const FRAME: f64 = 20.0;
 /// Of a thousand frames one may be late, where single ones are: a virtual machine is not always given its cores.
 const MOST: f64 = 0.999;
 
+/// Two legs, 20 ms in a packet.
+const PACKETS_PER_CALL_SECOND: f64 = 100.0;
+
 /// What calls are sent through.
 pub(crate) trait Subject {
     /// Begins a call.
@@ -85,7 +88,9 @@ impl Load {
             let limit = *usual.get_or_insert_with(|| delays.quantile(0.5)) + FRAME;
             let late = delays.longer_than(limit);
             let heard = delays.count() as f64 / sent as f64;
-            let each = cpu * 1_000.0 / calls as f64;
+            // Of what was sent: a sender that is behind makes no call cheaper.
+            let call_seconds = sent as f64 / PACKETS_PER_CALL_SECOND;
+            let each = cpu * self.seconds as f64 * 1_000.0 / call_seconds;
             let [middle, most, longest] = [0.5, MOST, 1.0].map(|part| delays.quantile(part));
             println!(
                 "{calls:>6} {:>8.2} {:>7.1} {each:>11.3} {middle:>8.1} {most:>9.1} {longest:>8.1} {late:>7} \
