@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audio::MediaTime;
+use crate::engine::Engine;
 use crate::policy::{Policy, PolicyError, Profile};
 
 pub use doors::Door;
@@ -25,16 +26,14 @@ use file::{FileConfig, Source};
 pub const DEFAULT_HOLD_SECONDS: f64 = 6.0;
 /// Accepted holds in seconds: under 2 nothing is recognised in time, over 60 the memory is wasted.
 pub const HOLD_SECONDS: std::ops::RangeInclusive<f64> = 2.0..=60.0;
-/// Concurrent calls admitted for each worker unless told otherwise.
-///
-/// A call's two legs keep a worker busy for about a third of the time (`docs/performance.md`).
-pub const CALLS_PER_WORKER: usize = 3;
 
 /// Everything a command needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Delay between hearing and releasing; 2 to 60 seconds.
     pub hold: MediaTime,
+    /// Up to which new calls' hold grows while recognition is short of time; `None`: it does not.
+    pub longest_hold: Option<MediaTime>,
     /// What to hide.
     pub policy: Arc<Policy>,
     /// The file the policy came from; `None` is the built-in policy.
@@ -43,6 +42,8 @@ pub struct Config {
     pub profile: Option<Profile>,
     /// Model name or path.
     pub model: String,
+    /// The library that hears.
+    pub engine: Engine,
     /// Recogniser threads, at least 1.
     pub workers: usize,
     /// Workers on the virtual clock of a replay, where unlike live one is the default, so that figures
@@ -57,11 +58,50 @@ pub struct Config {
     /// Connections `serve` keeps open at once, calls or not.
     pub max_connections: usize,
     /// Calls `serve` listens to at once.
-    pub max_calls: usize,
+    pub max_calls: MaxCalls,
     /// What becomes of further calls.
     pub overload: Overload,
     /// Where calls come in; at least one.
     pub doors: Vec<Door>,
+}
+
+/// How many calls are listened to at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MaxCalls {
+    /// As many as recognition is seen to follow.
+    #[default]
+    Auto,
+    /// This many, whether recognition follows or not.
+    Fixed(usize),
+}
+
+impl std::str::FromStr for MaxCalls {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(MaxCalls::Auto),
+            _ => text
+                .parse()
+                .map(MaxCalls::Fixed)
+                .map_err(|_| format!("{text:?} is neither a number nor \"auto\"")),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for MaxCalls {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected a number of calls or \"auto\"")]
+        enum Written {
+            Number(usize),
+            Word(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(calls) => Ok(MaxCalls::Fixed(calls)),
+            Written::Word(word) => word.parse().map_err(serde::de::Error::custom),
+        }
+    }
 }
 
 /// What becomes of a call when as many are under way as can be listened to.
@@ -105,6 +145,8 @@ pub struct Overrides {
     pub profile: Option<Profile>,
     /// Model name or path.
     pub model: Option<String>,
+    /// The library that hears.
+    pub engine: Option<Engine>,
     /// Hold in seconds.
     pub hold_seconds: Option<f64>,
     /// Recogniser threads.
@@ -114,7 +156,7 @@ pub struct Overrides {
     /// Recordings folder.
     pub recordings: Option<PathBuf>,
     /// Calls at once.
-    pub max_calls: Option<usize>,
+    pub max_calls: Option<MaxCalls>,
 }
 
 /// Why a configuration was refused; names the file, field and what was expected.
@@ -198,6 +240,20 @@ impl Config {
                     )
                 })
             })?;
+        let longest_hold = speech.hold_max_seconds.map(|longest| {
+            pick.value("", None)
+                .or_file("speech.hold_max_seconds", Some(longest))
+                .or_default(hold_seconds)
+                .checked(|seconds| {
+                    (!(hold_seconds..=*HOLD_SECONDS.end()).contains(seconds)).then(|| {
+                        format!(
+                            "{seconds} is out of range; expected {hold_seconds} (the hold) to {} seconds",
+                            HOLD_SECONDS.end()
+                        )
+                    })
+                })
+                .map(MediaTime::from_seconds)
+        });
         let chosen = overrides.workers.is_some() || speech.workers.is_some();
         let workers = pick
             .value("--workers", overrides.workers)
@@ -207,8 +263,11 @@ impl Config {
         let max_calls = pick
             .value("--max-calls", overrides.max_calls)
             .or_file("server.max_calls", server.max_calls)
-            .or_default(workers.saturating_mul(CALLS_PER_WORKER))
-            .checked(|count| out_of(*count, 1, 10_000))?;
+            .or_default(MaxCalls::Auto)
+            .checked(|calls| match calls {
+                MaxCalls::Auto => None,
+                MaxCalls::Fixed(count) => out_of(*count, 1, 10_000),
+            })?;
         let overload = server.overload.unwrap_or_default();
         let max_connections = pick
             .value("", None)
@@ -223,6 +282,10 @@ impl Config {
                 name.is_empty()
                     .then(|| "is empty; expected a name or path".into())
             })?;
+        let engine = overrides
+            .engine
+            .or(speech.engine.map(toml::Spanned::into_inner))
+            .unwrap_or_default();
         let listen = pick
             .value("--listen", overrides.listen)
             .or_file("server.listen", server.listen)
@@ -253,10 +316,12 @@ impl Config {
             .or(policy.profile.map(toml::Spanned::into_inner));
         Ok(Self {
             hold: MediaTime::from_seconds(hold_seconds),
+            longest_hold: longest_hold.transpose()?,
             policy: Arc::new(load_policy(policy_file.as_deref(), profile)?),
             policy_file,
             profile,
             model,
+            engine,
             workers,
             virtual_workers: if chosen { workers } else { 1 },
             listen,

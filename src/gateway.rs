@@ -13,10 +13,11 @@ pub mod tls;
 mod agreed;
 mod alarm;
 mod call;
+mod capacity;
 pub mod control;
 pub mod forwarding;
 mod pacing;
 mod taping;
 
-pub use call::Transcriber;
+pub use call::{Transcriber, Work};
 pub use taping::{Tape, TapeFactory};

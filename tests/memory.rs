@@ -5,6 +5,8 @@
 //! there are questions, numbers and redactions all along. What is kept for the report is what happened in the
 //! call, and grows with it: so much, and no more, for each word.
 
+#![expect(clippy::unwrap_used, reason = "tests say what they need")]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -118,6 +120,7 @@ fn said(window: &Window) -> Transcript {
     Transcript {
         words: words.collect(),
         unreliable: false,
+        ..Transcript::default()
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::shared::{SharedArguments, print, recognisers};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, MaxCalls, Overrides};
 use crate::engine::pool::{Pool, PoolSettings};
 use crate::gateway::serve::{Server, Settings};
 use crate::gateway::{Transcriber, process, supervise};
@@ -50,9 +50,9 @@ pub(super) struct Arguments {
     /// Folder for recordings; made if it does not exist.
     #[arg(long, value_name = "DIR", env = "HUSHGATE_RECORDINGS")]
     recordings: Option<PathBuf>,
-    /// Calls taken at once; further ones get HTTP 503.
-    #[arg(long, value_name = "COUNT", env = "HUSHGATE_MAX_CALLS")]
-    max_calls: Option<usize>,
+    /// Calls listened to at once, or `auto`: as many as recognition is seen to follow. Further ones get HTTP 503.
+    #[arg(long, value_name = "COUNT|auto", env = "HUSHGATE_MAX_CALLS")]
+    max_calls: Option<MaxCalls>,
     /// Doors that may be open to anybody on an address that other machines reach, by name.
     #[arg(long, value_name = "DOOR", value_delimiter = ',')]
     allow_unauthenticated: Vec<String>,
@@ -72,6 +72,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     logs::start(arguments.log_format)?;
     process::hide_panic_messages();
     process::forbid_core_dumps().context("core dumps cannot be switched off")?;
+    process::survive_file_size_limit().context("SIGXFSZ cannot be blocked")?;
     let config = arguments.shared.resolve_with(Overrides {
         listen: arguments.listen,
         recordings: arguments.recordings.clone(),
@@ -216,7 +217,8 @@ fn serve(
             () = shutdown.cancelled() => None,
         };
         if let Some(pool) = &pool {
-            engine.install(Arc::clone(pool) as Arc<dyn Transcriber>);
+            let pool = Arc::clone(pool) as Arc<dyn Transcriber>;
+            engine.try_out_and_install(pool).await;
             tracing::info!("ready for calls");
         }
         serving.await.context("the server failed")?;

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::doors::DoorSection;
-use super::{ConfigError, Overload, one_line};
+use super::{ConfigError, MaxCalls, Overload, one_line};
+use crate::engine::Engine;
 use crate::policy::Profile;
 
 /// A file's values. What is absent is the default.
@@ -28,7 +29,7 @@ pub(super) struct Server {
     pub(super) listen: Option<Spanned<SocketAddr>>,
     pub(super) recordings: Option<Spanned<PathBuf>>,
     pub(super) max_connections: Option<Spanned<usize>>,
-    pub(super) max_calls: Option<Spanned<usize>>,
+    pub(super) max_calls: Option<Spanned<MaxCalls>>,
     pub(super) overload: Option<Overload>,
     pub(super) tls: Option<Tls>,
 }
@@ -46,8 +47,10 @@ pub(super) struct Tls {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Speech {
     pub(super) model: Option<Spanned<String>>,
+    pub(super) engine: Option<Spanned<Engine>>,
     pub(super) workers: Option<Spanned<usize>>,
     pub(super) hold_seconds: Option<Spanned<f64>>,
+    pub(super) hold_max_seconds: Option<Spanned<f64>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

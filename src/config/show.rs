@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::control::Control;
 use super::doors::{Authentication, Protocol};
-use super::{Config, Door};
+use super::{Config, Door, MaxCalls};
+use crate::audio::MediaTime;
+use crate::engine::Engine;
 use crate::policy::Profile;
 
 impl Config {
@@ -33,8 +35,13 @@ impl Config {
         ));
         line(format_args!("# Connections open at once, calls or not."));
         line(format_args!("max_connections = {}", self.max_connections));
-        line(format_args!("# Calls at once that are listened to."));
-        line(format_args!("max_calls = {}", self.max_calls));
+        line(format_args!(
+            "# Calls at once that are listened to, or \"auto\": as many as recognition is seen to follow."
+        ));
+        line(format_args!(
+            "max_calls = {}",
+            max_calls_json(self.max_calls)
+        ));
         line(format_args!(
             "# What becomes of further ones: refuse, or blank_all (recorded, everything audible filled)."
         ));
@@ -60,12 +67,28 @@ impl Config {
             "# A name from `hushgate model list`, or a ggml whisper file."
         ));
         line(format_args!("model = {}", quoted(&self.model)));
+        line(format_args!(
+            "# The library that hears: {}.",
+            Engine::BUILT
+                .iter()
+                .map(|engine| engine.name())
+                .collect::<Vec<_>>()
+                .join(" or ")
+        ));
+        line(format_args!("engine = {}", quoted(self.engine.name())));
         line(format_args!("# Recogniser threads."));
         line(format_args!("workers = {}", self.workers));
         line(format_args!(
             "# Seconds between hearing a sample and releasing it, 2 to 60."
         ));
         line(format_args!("hold_seconds = {:?}", self.hold.seconds()));
+        line(format_args!(
+            "# Up to which the hold of new calls grows while recognition is short of time; without it, never."
+        ));
+        match self.longest_hold {
+            Some(longest) => line(format_args!("hold_max_seconds = {:?}", longest.seconds())),
+            None => line(format_args!("# hold_max_seconds = 12.0")),
+        }
         line(format_args!("\n[policy]"));
         line(format_args!("# Without a file the built-in policy holds."));
         match &self.policy_file {
@@ -97,7 +120,7 @@ impl Config {
                 "listen": self.listen.to_string(),
                 "recordings": self.recordings.to_string_lossy(),
                 "max_connections": self.max_connections,
-                "max_calls": self.max_calls,
+                "max_calls": max_calls_json(self.max_calls),
                 "overload": self.overload.name(),
                 "tls": self.tls.as_ref().map(|tls| json!({
                     "certificate": tls.certificate.to_string_lossy(),
@@ -107,8 +130,10 @@ impl Config {
             },
             "speech": {
                 "model": self.model,
+                "engine": self.engine.name(),
                 "workers": self.workers,
                 "hold_seconds": self.hold.seconds(),
+                "hold_max_seconds": self.longest_hold.map(MediaTime::seconds),
             },
             "policy": {
                 "file": self.policy_file.as_ref().map(|file| file.to_string_lossy()),
@@ -121,6 +146,14 @@ impl Config {
                 .map(|door| (door.name.clone(), door_json(door)))
                 .collect::<serde_json::Map<_, _>>(),
         })
+    }
+}
+
+/// As it is written, which is the same in TOML and in JSON.
+fn max_calls_json(max_calls: MaxCalls) -> serde_json::Value {
+    match max_calls {
+        MaxCalls::Auto => "auto".into(),
+        MaxCalls::Fixed(calls) => calls.into(),
     }
 }
 

@@ -18,7 +18,16 @@ fn errors_name_file_line_field_and_expectation() {
     check("[server]\nlisten = 5", "server.listen");
     check("[server]\nlisten = \"nowhere\"", "socket address");
     check("[server]\nmax_calls = \"many\"", "server.max_calls");
+    check("[server]\nmax_calls = \"many\"", "\"auto\"");
     check("[server]\nmax_calls = -1", "hushgate.toml:2: ");
+    check(
+        "[server]\nmax_calls = 0",
+        "hushgate.toml:2: server.max_calls: 0 is out of range; expected 1 to 10000",
+    );
+    check(
+        "[speech]\nhold_max_seconds = 5.0",
+        "hushgate.toml:2: speech.hold_max_seconds: 5 is out of range; expected 6 (the hold) to 60 seconds",
+    );
     check(
         "[server]\n\nmax_call = 5",
         "hushgate.toml:3: unknown field `max_call`, expected one of",
@@ -71,7 +80,7 @@ fn flags_go_before_the_file_and_the_file_before_defaults() {
     .unwrap();
     assert_eq!(config.hold, MediaTime::from_millis(3_000));
     assert_eq!(config.workers, 2);
-    assert_eq!(config.max_calls, 2 * CALLS_PER_WORKER);
+    assert_eq!(config.max_calls, MaxCalls::Auto);
     assert_eq!(config.recordings, folder.path().join("calls"));
     assert_eq!(config.model, "tiny.en");
     assert_eq!(config.doors.len(), 1);
@@ -103,9 +112,23 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+fn calls_are_counted_or_learned() {
+    let max_calls = |text: &str| Config::parse(text, "a.toml").unwrap().max_calls;
+    assert_eq!(max_calls(""), MaxCalls::Auto);
+    assert_eq!(max_calls("[server]\nmax_calls = \"auto\""), MaxCalls::Auto);
+    assert_eq!(max_calls("[server]\nmax_calls = 7"), MaxCalls::Fixed(7));
+    assert_eq!("12".parse(), Ok(MaxCalls::Fixed(12)));
+    assert!("twelve".parse::<MaxCalls>().is_err());
+    let shown = Config::parse("", "a.toml").unwrap();
+    assert_eq!(max_calls(&shown.to_toml()), MaxCalls::Auto);
+    assert_eq!(shown.to_json()["server"]["max_calls"], "auto");
+}
+
+#[test]
 fn what_is_shown_means_the_same() {
     let text = "[server]\nlisten = \"[::1]:9\"\nrecordings = \"a \\\"b\\\"\"\nmax_connections = 7\n\
         max_calls = 3\n[speech]\nmodel = \"m\"\nworkers = 4\nhold_seconds = 2.5\n\
+        hold_max_seconds = 5.0\n\
         [policy]\nprofile = \"strict\"\n[doors.twilio]\npath = \"/t\"\noutbound = \"customer\"\n";
     let config = Config::parse(text, "a.toml").unwrap();
     let shown = config.to_toml();

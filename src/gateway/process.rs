@@ -4,13 +4,22 @@ use std::sync::Once;
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 
 /// Keeps memory out of core dumps and away from other processes of the same user: held audio and text
 /// would be in it.
 pub fn forbid_core_dumps() -> std::io::Result<()> {
     setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
     prctl::set_dumpable(false)?;
+    Ok(())
+}
+
+/// Has a write beyond the limit of file sizes fail like one to a full disk: by default its signal kills the process,
+/// and every call with it. Only threads that are started after this are safe from it.
+pub fn survive_file_size_limit() -> std::io::Result<()> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGXFSZ);
+    signals.thread_block()?;
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! The server: accepts connections, answers health checks, upgrades calls, drains at the end.
 //!
 //! Bounded everywhere: connections by `max_connections` (further ones are closed at once), calls by
-//! `max_calls` (further ones get HTTP 503 before the upgrade), time without a request, a start or a
+//! `admission` (further ones get HTTP 503 before the upgrade, or are not listened to), time without a request, a start or a
 //! message by [`Limits`], memory by small buffers and the doors' message sizes.
 
+mod admission;
 mod connection;
 mod entrance;
 mod guard;
@@ -27,21 +28,26 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::call::Transcriber;
+use super::capacity::memory::RoomForConnections;
 use super::taping::{Folder, Recorders, TapeFactory};
 use super::tls::Tls;
 use crate::audio::MediaTime;
 use crate::config::doors::Protocol;
-use crate::config::{Config, Overload};
+use crate::config::{Config, MaxCalls, Overload};
 
 use crate::policy::Policy;
 use crate::session::Examination;
+use admission::Admission;
 pub use entrance::Entrance;
 use siprec::SiprecDoor;
+
+/// Calls at once that are never exceeded, however many seem to fit.
+const MOST_CALLS: usize = 10_000;
 
 /// How long the server waits for others.
 #[derive(Debug, Clone)]
@@ -75,6 +81,8 @@ impl Default for Limits {
 pub struct Settings {
     /// Delay between hearing and releasing.
     pub hold: MediaTime,
+    /// New calls may begin with a hold up to this while recognition is short of time; `None`: never.
+    pub longest_hold: Option<MediaTime>,
     /// What to hide.
     pub policy: Arc<Policy>,
     /// Makes connections secure; `None` leaves them plain.
@@ -83,8 +91,10 @@ pub struct Settings {
     pub doors: Vec<Entrance>,
     /// Connections open at once.
     pub max_connections: usize,
-    /// Calls at once that are listened to.
+    /// Calls at once that are listened to, at the most.
     pub max_calls: usize,
+    /// Whether fewer are listened to when recognition cannot follow so many, as is learned while they run.
+    pub learns_capacity: bool,
     /// What becomes of further ones.
     pub overload: Overload,
     /// Where calls are recorded.
@@ -100,6 +110,7 @@ impl Settings {
     pub fn from_config(config: &Config) -> anyhow::Result<Self> {
         Ok(Self {
             hold: config.hold,
+            longest_hold: config.longest_hold,
             tls: config.tls.clone().map(Tls::load).transpose()?,
             policy: Arc::clone(&config.policy),
             doors: config
@@ -109,7 +120,11 @@ impl Settings {
                 .map(Entrance::new)
                 .collect::<Result<_, _>>()?,
             max_connections: config.max_connections,
-            max_calls: config.max_calls,
+            max_calls: match config.max_calls {
+                MaxCalls::Auto => config.max_connections.min(MOST_CALLS),
+                MaxCalls::Fixed(calls) => calls,
+            },
+            learns_capacity: config.max_calls == MaxCalls::Auto,
             overload: config.overload,
             tapes: folder(config.recordings.clone()),
             limits: Limits::default(),
@@ -128,9 +143,7 @@ struct Shared {
     settings: Settings,
     engine: watch::Receiver<Option<Arc<dyn Transcriber>>>,
     places: Arc<Semaphore>,
-    calls: Arc<Semaphore>,
-    /// For calls that are not listened to.
-    unheard: Arc<Semaphore>,
+    admission: Arc<Admission>,
     live_streams: Mutex<HashSet<Box<str>>>,
     recorders: Recorders,
     tasks: TaskTracker,
@@ -151,12 +164,23 @@ pub struct Server {
 }
 
 /// Where the engine is put when it is loaded; until then calls wait.
-pub struct EngineSlot(watch::Sender<Option<Arc<dyn Transcriber>>>);
+pub struct EngineSlot {
+    slot: watch::Sender<Option<Arc<dyn Transcriber>>>,
+    admission: Arc<Admission>,
+}
 
 impl EngineSlot {
     /// Puts the engine to use.
     pub fn install(&self, engine: Arc<dyn Transcriber>) {
-        self.0.send_replace(Some(engine));
+        let workers = engine.work().map_or(1, |work| work.workers);
+        self.admission.begin_learning(workers, None);
+        self.slot.send_replace(Some(engine));
+    }
+
+    /// Tries the engine out and puts it to use: how fast it is says how many calls are taken at first.
+    pub async fn try_out_and_install(&self, engine: Arc<dyn Transcriber>) {
+        self.admission.try_out(&*engine).await;
+        self.slot.send_replace(Some(engine));
     }
 }
 
@@ -168,11 +192,11 @@ impl Server {
         shutdown: CancellationToken,
     ) -> (Self, EngineSlot) {
         let (slot, engine) = watch::channel(None);
+        let admission = Arc::new(Admission::new(&settings));
         let shared = Shared {
             engine,
             places: Arc::new(Semaphore::new(settings.max_connections)),
-            calls: Arc::new(Semaphore::new(settings.max_calls)),
-            unheard: Arc::new(Semaphore::new(settings.max_connections)),
+            admission: Arc::clone(&admission),
             live_streams: Mutex::default(),
             recorders: Recorders::default(),
             tasks: TaskTracker::new(),
@@ -186,7 +210,7 @@ impl Server {
             siprec: Vec::new(),
             shared: Arc::new(shared),
         };
-        (server, EngineSlot(slot))
+        (server, EngineSlot { slot, admission })
     }
 
     /// Opens the sockets of doors that have their own. Fails when one is taken.
@@ -236,6 +260,9 @@ impl Server {
         if let Some(tls) = shared.settings.tls.clone() {
             tokio::spawn(tls.follow(shared.shutdown.clone()));
         }
+        let (admission, engine) = (Arc::clone(&shared.admission), shared.engine.clone());
+        let end = shared.shutdown.clone();
+        tokio::spawn(async move { admission.learn(engine, end).await });
         for (entrance, listener) in own {
             let shared = Arc::clone(&shared);
             tokio::spawn(async move {
@@ -276,7 +303,7 @@ impl Server {
         .await;
         drop(listener);
         shared.tasks.close();
-        let hold = Duration::from_micros(shared.settings.hold.micros());
+        let hold = Duration::from_micros(shared.admission.longest_hold().micros());
         let drained = timeout(hold + Duration::from_secs(10), shared.tasks.wait()).await;
         if drained.is_err() {
             tracing::error!(
@@ -295,6 +322,7 @@ async fn accept(
 ) {
     // One line for each time the server fills up, not one for each connection.
     let mut full = false;
+    let mut memory = RoomForConnections::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -310,9 +338,16 @@ async fn accept(
                 continue;
             }
         };
-        let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
+        let has_memory = memory.has_room(Instant::now());
+        let place = Arc::clone(&shared.places).try_acquire_owned();
+        let Some(place) = place.ok().filter(|_| has_memory) else {
             if !std::mem::replace(&mut full, true) {
-                tracing::warn!("refusing connections: max_connections are open");
+                let why = if has_memory {
+                    "max_connections are open"
+                } else {
+                    "little memory is left"
+                };
+                tracing::warn!(why, "refusing connections");
             }
             continue;
         };
@@ -338,7 +373,7 @@ async fn serve_own(
     let engine = match http::admit(&shared).await {
         Ok(engine) => engine,
         Err(problem) => {
-            tracing::warn!(%peer, door = door.name, problem, "refused a call");
+            problem.tell(&shared, peer, door);
             return;
         }
     };

@@ -60,6 +60,13 @@ impl Ear {
             Ear::Deaf(_) => {}
         }
     }
+
+    fn hurry(&mut self, hurries: bool) {
+        match self {
+            Ear::Listens(listener) => listener.hurry(hurries),
+            Ear::Deaf(_) => {}
+        }
+    }
 }
 
 /// Samples of one fate, still growing.
@@ -153,6 +160,11 @@ impl LegState {
             self.keys.listen(samples);
         });
         self.ear.flush(heard);
+    }
+
+    /// Whether what is said is to be examined as soon as there is a pause.
+    pub(super) fn hurry(&mut self, hurries: bool) {
+        self.ear.hurry(hurries);
     }
 
     pub(super) fn view<'a>(&'a self, plan: &'a [Redaction]) -> LegView<'a> {

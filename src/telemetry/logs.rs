@@ -4,6 +4,7 @@
 //! read and write, which is audio.
 
 use std::fmt;
+use std::io::Write;
 
 use tracing_subscriber::EnvFilter;
 
@@ -49,7 +50,9 @@ pub fn start(format: LogFormat) -> Result<(), LogError> {
     let filter = filter()?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| StandardError)
+        // What is told of a line that cannot be written is a panic where it cannot be told either.
+        .log_internal_errors(false)
         .with_target(false);
     let started = match format {
         LogFormat::Human => builder
@@ -58,6 +61,20 @@ pub fn start(format: LogFormat) -> Result<(), LogError> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     started.map_err(|_| LogError::Twice)
+}
+
+/// Standard error, which fails without a word: a log on a disk that is full must not end calls.
+struct StandardError;
+
+impl Write for StandardError {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = std::io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn filter() -> Result<EnvFilter, LogError> {

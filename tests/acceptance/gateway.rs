@@ -22,15 +22,24 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts it on a free port with a folder of its own, and waits until it takes calls.
     pub(crate) async fn start(arguments: &[&str]) -> Self {
+        Self::start_with_config(arguments, "").await
+    }
+
+    /// With a configuration file of this text.
+    pub(crate) async fn start_with_config(arguments: &[&str], config: &str) -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hushgate.toml");
+        std::fs::write(&file, config).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_hushgate"))
             .arg("serve")
             .args(["--listen", &address.to_string()])
             .arg("--recordings")
             .arg(folder.path())
+            .arg("--config")
+            .arg(&file)
             .args(arguments)
             .stdin(Stdio::null())
             .spawn()
@@ -61,14 +70,27 @@ impl Gateway {
     }
 
     async fn is_ready(&self) -> bool {
-        let Ok(mut socket) = TcpStream::connect(self.address).await else {
-            return false;
-        };
-        let request = "GET /readyz HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n";
-        let mut answer = Vec::new();
-        let asked = socket.write_all(request.as_bytes()).await.is_ok();
-        let answered = timeout(Duration::from_secs(5), socket.read_to_end(&mut answer)).await;
-        asked && answered.is_ok() && answer.starts_with(b"HTTP/1.1 200")
+        self.get("/readyz")
+            .await
+            .is_some_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    }
+
+    /// A page's answer, head and all, if there is one.
+    async fn get(&self, path: &str) -> Option<String> {
+        let mut socket = TcpStream::connect(self.address).await.ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");
+        let mut answer = String::new();
+        socket.write_all(request.as_bytes()).await.ok()?;
+        let answered = timeout(Duration::from_secs(5), socket.read_to_string(&mut answer)).await;
+        answered.ok()?.ok()?;
+        Some(answer)
+    }
+
+    /// A page of JSON.
+    pub(crate) async fn page(&self, path: &str) -> Value {
+        let answer = self.get(path).await.unwrap();
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
     }
 
     /// Waits until a call's report is there.
@@ -105,6 +127,23 @@ impl Gateway {
 
     /// Kills the process that does the work as the system would when memory runs out.
     pub(crate) fn kill_worker(&self) {
+        self.signal_worker(Signal::SIGKILL);
+    }
+
+    /// Sends a signal to the process that does the work.
+    pub(crate) fn signal_worker(&self, signal: Signal) {
+        kill(self.worker(), signal).unwrap();
+    }
+
+    /// KiB of memory that the process which does the work has in use.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.worker())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let number = line.unwrap().split_whitespace().nth(1).unwrap();
+        number.parse().unwrap()
+    }
+
+    fn worker(&self) -> Pid {
         let parent = self.process.id();
         let children =
             std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap();
@@ -114,7 +153,7 @@ impl Gateway {
             .unwrap_or_else(|| panic!("serve has no supervised process"))
             .parse()
             .unwrap();
-        kill(Pid::from_raw(worker), Signal::SIGKILL).unwrap();
+        Pid::from_raw(worker)
     }
 }
 

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::gateway::channels;
-
 /// Samples in 20 ms.
 const FRAME: usize = 160;
 
 /// A labelled call.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
+    /// The file's, without its ending.
+    pub(crate) name: String,
     /// Agent and customer.
     pub(crate) legs: Vec<Vec<i16>>,
     /// Leg, first and last sample of every sensitive digit.
@@ -65,9 +65,19 @@ fn sample(file: &Path) -> Sample {
         );
     }
     Sample {
-        legs: channels(&file.with_extension("wav")),
+        name: file.file_stem().unwrap().to_string_lossy().into_owned(),
+        legs: legs(&file.with_extension("wav")),
         digits,
     }
+}
+
+/// The two channels of a sample call.
+fn legs(file: &Path) -> Vec<Vec<i16>> {
+    let mut reader = hound::WavReader::open(file).unwrap();
+    let samples: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+    (0..2)
+        .map(|leg| samples.iter().skip(leg).step_by(2).copied().collect())
+        .collect()
 }
 
 impl Sample {

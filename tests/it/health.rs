@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::*;
 
 /// Status and body of a page.
-async fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

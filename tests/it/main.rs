@@ -8,11 +8,13 @@
 )]
 
 mod authority;
+mod bench;
 mod calls;
 mod commands;
 mod control;
 mod doors;
 mod engine_failures;
+mod faults;
 mod flood;
 mod forwarding;
 mod fuzzed;
@@ -21,7 +23,10 @@ mod health;
 mod hostile;
 mod interop;
 mod isolation;
+#[path = "../acceptance/labels.rs"]
+mod labels;
 mod lifecycle;
+mod overload;
 mod pairs;
 mod plain_rtp;
 mod platforms;

@@ -16,8 +16,19 @@ use serde_json::Value;
 use crate::support::*;
 
 /// The program, in the checkout's folder, where the model is.
-fn hushgate() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hushgate"));
+pub(crate) fn hushgate() -> Command {
+    in_checkout(Command::new(env!("CARGO_BIN_EXE_hushgate")))
+}
+
+/// The program under limits of the shell's `ulimit`.
+pub(crate) fn limited(limits: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("ulimit {limits}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script, env!("CARGO_BIN_EXE_hushgate")]);
+    in_checkout(command)
+}
+
+fn in_checkout(mut command: Command) -> Command {
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
     for (name, _) in std::env::vars() {
         if name.starts_with("HUSHGATE_") && name != "HUSHGATE_MODELS" {
@@ -31,8 +42,8 @@ fn hushgate() -> Command {
 pub(crate) struct Program {
     process: Child,
     output: BufReader<ChildStdout>,
-    address: SocketAddr,
-    worker: Pid,
+    pub(crate) address: SocketAddr,
+    pub(crate) worker: Pid,
     /// Where its first door has a socket of its own.
     pub(crate) own: Option<SocketAddr>,
 }
@@ -48,7 +59,18 @@ impl Program {
         hold: &str,
         config: Option<&Path>,
     ) -> Self {
-        let mut process = hushgate()
+        Self::launch(hushgate(), recordings, log, hold, config)
+    }
+
+    /// Starts it by a command that gets its arguments.
+    pub(crate) fn launch(
+        mut command: Command,
+        recordings: &Path,
+        log: &Path,
+        hold: &str,
+        config: Option<&Path>,
+    ) -> Self {
+        let mut process = command
             .args([
                 "serve",
                 "--listen",
@@ -90,7 +112,7 @@ impl Program {
         self.own = own.map(|address| address.parse().unwrap());
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("ws://{}/twilio", self.address)
     }
 

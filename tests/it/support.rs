@@ -94,6 +94,7 @@ pub(crate) fn says_a_card() -> Script {
         Answer::Now(Ok(Transcript {
             words: words.collect(),
             unreliable: false,
+            ..Transcript::default()
         }))
     })
 }
@@ -122,6 +123,8 @@ pub(crate) fn settings(recordings: &Path) -> Settings {
         doors: vec![Entrance::new(Door::new(Protocol::Twilio)).unwrap()],
         max_connections: 2_000,
         max_calls: 16,
+        learns_capacity: false,
+        longest_hold: None,
         overload: Overload::Refuse,
         tapes: folder(recordings.to_owned()),
         limits: Limits {
@@ -140,6 +143,14 @@ impl Gateway {
     }
 
     pub(crate) async fn start_with(script: Script, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_engine(scripted(script), change).await
+    }
+
+    /// With an engine of the test's own, which is tried out if calls are admitted by what is learned.
+    pub(crate) async fn start_engine(
+        engine: Arc<dyn Transcriber>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         watch_log();
         let folder = tempfile::tempdir().unwrap();
         let recordings = folder.path().join("recordings");
@@ -147,15 +158,15 @@ impl Gateway {
         change(&mut settings);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shutdown = CancellationToken::new();
-        let (mut server, engine) = Server::new(listener, settings, shutdown.clone());
+        let (mut server, slot) = Server::new(listener, settings, shutdown.clone());
         server.open_doors().await.unwrap();
         let own = server.own_addresses();
         let address = server.address().unwrap();
-        engine.install(scripted(script));
+        slot.try_out_and_install(engine).await;
         // The slot lives as long as the server may ask it.
         let server = tokio::spawn(async move {
             server.run().await;
-            drop(engine);
+            drop(slot);
         });
         Self {
             address,

@@ -384,15 +384,13 @@ impl Reader {
             forward,
             control: self.control.clone(),
         };
-        let live = self
-            .shared
-            .begin_call(new)
-            .map_err(|refused| match refused {
-                CannotBegin::StreamIsLive => {
-                    End::abnormal(code::POLICY, "the stream is live already")
-                }
-                CannotBegin::Full => End::abnormal(code::TRY_AGAIN, "max_calls are active"),
-            })?;
+        let live = self.shared.begin_call(new).map_err(|cannot| {
+            let code = match cannot {
+                CannotBegin::StreamIsLive => code::POLICY,
+                CannotBegin::NoRoom(_) => code::TRY_AGAIN,
+            };
+            End::abnormal(code, cannot.words())
+        })?;
         self.live = Some(live);
         Ok(())
     }

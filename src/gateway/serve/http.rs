@@ -15,9 +15,10 @@ use axum::routing::get;
 use serde_json::json;
 use tokio::time::{Instant, timeout};
 
+use super::admission::NoRoom;
 use super::wire::Wire;
 use super::{Entrance, Place, Shared, connection, plain_rtp};
-use crate::config::doors::Protocol;
+use crate::config::doors::{Door, Protocol};
 use crate::gateway::call::Transcriber;
 use crate::ingress::LONGEST_MESSAGE;
 use crate::ingress::authentication::REFUSAL_DELAY;
@@ -128,12 +129,13 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let used = shared.settings.max_calls - shared.calls.available_permits();
+    let now = shared.admission.status();
     let body = json!({
         "ready": ready,
         "not_ready": problems,
-        "calls": used,
-        "max_calls": shared.settings.max_calls,
+        "calls": now.active,
+        "max_calls": now.capacity,
+        "capacity": now.to_json(),
     });
     (status, Json(body)).into_response()
 }
@@ -189,8 +191,9 @@ async fn enter(
     let engine = match admit(&shared).await {
         Ok(engine) => engine,
         Err(problem) => {
-            tracing::warn!(%peer, door = door.name, problem, "refused a call");
-            return (StatusCode::SERVICE_UNAVAILABLE, format!("{problem}\n")).into_response();
+            problem.tell(&shared, peer, door);
+            let words = problem.words();
+            return (StatusCode::SERVICE_UNAVAILABLE, format!("{words}\n")).into_response();
         }
     };
     let entering = connection::Entering {
@@ -241,14 +244,41 @@ pub(super) async fn let_in(
     Ok(())
 }
 
+/// Why a call may not begin.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum NotAdmitted {
+    ShuttingDown,
+    NoRoom(NoRoom),
+    NotLoaded,
+}
+
+impl NotAdmitted {
+    /// For the peer.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            NotAdmitted::ShuttingDown => "shutting down",
+            NotAdmitted::NoRoom(why) => why.words(),
+            NotAdmitted::NotLoaded => "the model is not loaded",
+        }
+    }
+
+    /// For the log: a line of its own, or one now and then where there may be many.
+    pub(super) fn tell(self, shared: &Shared, peer: SocketAddr, door: &Door) {
+        if let NotAdmitted::NoRoom(why) = self {
+            tracing::debug!(%peer, door = door.name, why = why.words(), "refused a call");
+            shared.admission.refused(why);
+        } else {
+            tracing::warn!(%peer, door = door.name, problem = self.words(), "refused a call");
+        }
+    }
+}
+
 /// The engine for a call that may begin, or why it may not.
-pub(super) async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, &'static str> {
+pub(super) async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, NotAdmitted> {
     if shared.shutdown.is_cancelled() {
-        return Err("shutting down");
+        return Err(NotAdmitted::ShuttingDown);
     }
-    if !shared.has_room() {
-        return Err("max_calls are active");
-    }
+    shared.admission.room().map_err(NotAdmitted::NoRoom)?;
     let mut engine = shared.engine.clone();
     match timeout(
         shared.settings.limits.engine,
@@ -256,7 +286,7 @@ pub(super) async fn admit(shared: &Shared) -> Result<Arc<dyn Transcriber>, &'sta
     )
     .await
     {
-        Ok(Ok(engine)) => engine.clone().ok_or("the model is not loaded"),
-        Ok(Err(_)) | Err(_) => Err("the model is not loaded"),
+        Ok(Ok(engine)) => engine.clone().ok_or(NotAdmitted::NotLoaded),
+        Ok(Err(_)) | Err(_) => Err(NotAdmitted::NotLoaded),
     }
 }

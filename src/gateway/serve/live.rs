@@ -1,4 +1,4 @@
-//! A call under way: its task, what leads to it, and its place under `max_calls`.
+//! A call under way: its task and what leads to it.
 //!
 //! Knows nothing of connections: whoever has the call's audio hands it over, and hangs up.
 
@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
+use super::admission::{Entry, NoRoom};
 use super::{Shared, StreamClaim};
 use crate::audio::SampleRate;
 use crate::call::{CallId, Leg};
-use crate::config::Overload;
 use crate::egress::forward::StreamFacts;
 use crate::engine::pool::Job;
 use crate::gateway::call::{Call, CallError, Input, Transcriber};
@@ -41,8 +41,18 @@ pub(super) struct NewCall<'a> {
 pub(super) enum CannotBegin {
     /// Another connection has the stream.
     StreamIsLive,
-    /// `max_calls` are active.
-    Full,
+    /// There is no room for it.
+    NoRoom(NoRoom),
+}
+
+impl CannotBegin {
+    /// For the peer.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            CannotBegin::StreamIsLive => "the stream is live already",
+            CannotBegin::NoRoom(why) => why.words(),
+        }
+    }
 }
 
 /// A call under way.
@@ -71,39 +81,38 @@ impl Transcriber for Unheard {
 }
 
 impl Shared {
-    /// Whether another call would be taken now, heard or not.
-    pub(super) fn has_room(&self) -> bool {
-        self.calls.available_permits() > 0
-            || (self.settings.overload == Overload::BlankAll
-                && self.unheard.available_permits() > 0)
-    }
-
-    /// Begins a call. When all that are listened to are taken it is either refused, or recorded with all
-    /// that is audible filled, as the settings say.
+    /// Begins a call. When as many as fit are listened to it is either refused, or recorded with all that is
+    /// audible filled, as the settings say.
     pub(super) fn begin_call(self: &Arc<Self>, new: NewCall<'_>) -> Result<Live, CannotBegin> {
         let stream = self
             .claim_stream(Some(new.stream))
             .ok_or(CannotBegin::StreamIsLive)?;
-        let (permit, engine) = match Arc::clone(&self.calls).try_acquire_owned() {
-            Ok(permit) => (permit, new.engine),
-            Err(_) if self.settings.overload == Overload::BlankAll => {
-                let permit = Arc::clone(&self.unheard)
-                    .try_acquire_owned()
-                    .map_err(|_| CannotBegin::Full)?;
-                (
-                    permit,
-                    Arc::new(Unheard(new.engine)) as Arc<dyn Transcriber>,
-                )
-            }
-            Err(_) => return Err(CannotBegin::Full),
+        let Entry {
+            permit,
+            is_heard,
+            hold,
+        } = self.admission.enter().map_err(|why| {
+            self.admission.refused(why);
+            CannotBegin::NoRoom(why)
+        })?;
+        let engine: Arc<dyn Transcriber> = if is_heard {
+            Arc::new(self.admission.measured(new.engine))
+        } else {
+            Arc::new(Unheard(new.engine))
         };
-        let is_heard = Arc::ptr_eq(permit.semaphore(), &self.calls);
         let span = tracing::info_span!("call", id = %new.id);
         span.in_scope(|| {
+            let status = self.admission.status();
+            let (calls, capacity) = (status.active, status.capacity);
             if is_heard {
-                tracing::info!("a call began");
+                tracing::info!(calls, capacity, hold = %hold, "a call began");
             } else {
-                tracing::warn!("a call began that is not listened to: max_calls are active");
+                tracing::warn!(
+                    calls,
+                    capacity,
+                    capacity_is = status.source(),
+                    "a call began that is not listened to: as many as fit are active"
+                );
             }
         });
         let (inputs, queue) = mpsc::channel(QUEUE);
@@ -112,7 +121,7 @@ impl Shared {
             id: new.id,
             legs: new.legs,
             rate: new.rate,
-            hold: settings.hold,
+            hold,
             policy: Arc::clone(&settings.policy),
             examination: settings.examination,
             engine,

@@ -165,12 +165,18 @@ async fn begin(
         let wanted = timeout(patience, read(&head.headers, body))
             .await
             .map_err(|_| Problem::slow())??;
-        let engine = admit(&door.shared).await.map_err(Problem::busy)?;
+        let engine = admit(&door.shared).await.map_err(|problem| {
+            problem.tell(&door.shared, connection.peer(), &door.entrance.door);
+            Problem::busy(problem.words())
+        })?;
         door.begin(wanted, engine, &connection)
     };
     beginning.await.unwrap_or_else(|problem: Problem| {
         let (peer, name) = (connection.peer(), &door.entrance.door.name);
-        tracing::warn!(%peer, door = name, problem = problem.code, "refused a call");
+        // That there is no room is told by who says so, now and then.
+        if problem.code != Problem::BUSY {
+            tracing::warn!(%peer, door = name, problem = problem.code, "refused a call");
+        }
         problem.into_response()
     })
 }
@@ -316,7 +322,7 @@ impl RtpDoor {
         };
         let call = RtpCall::begin(&self.shared, new, streams).map_err(|cannot| match cannot {
             CannotBegin::StreamIsLive => Problem::is_live(),
-            CannotBegin::Full => Problem::busy("max_calls are active"),
+            CannotBegin::NoRoom(why) => Problem::busy(why.words()),
         })?;
         let (questions, inbox) = mpsc::channel(4);
         let entry = Entry {

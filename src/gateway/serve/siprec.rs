@@ -332,8 +332,11 @@ impl Agent {
         };
         let engine = self.shared.engine.borrow().clone();
         let engine = engine.ok_or_else(|| overloaded(&"the model is not loaded"))?;
-        if !self.shared.has_room() {
-            return Err(overloaded(&"max_calls are active"));
+        if let Err(why) = self.shared.admission.room() {
+            self.shared.admission.refused(why);
+            return Err(Refusal::Overloaded {
+                retry_after: RETRY_AFTER,
+            });
         }
         if let Some(fault) = invitation.metadata_fault {
             tracing::warn!(%peer, door = door.name, %fault, "the call's metadata cannot be read; its streams are told apart by their labels");

@@ -48,6 +48,8 @@ pub(crate) fn settings(
             .collect(),
         max_connections: 10_000,
         max_calls: 5_000,
+        learns_capacity: false,
+        longest_hold: None,
         overload: Overload::Refuse,
         tapes,
         limits: Limits::default(),

@@ -23,6 +23,9 @@ pub(super) struct Problem {
 }
 
 impl Problem {
+    /// The code of [`Problem::busy`].
+    pub(super) const BUSY: &str = "busy";
+
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -82,7 +85,7 @@ impl Problem {
 
     pub(super) fn busy(why: &str) -> Self {
         let detail = format!("no call is taken now: {why}");
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Self::BUSY, detail)
     }
 
     pub(super) fn no_ports(error: &std::io::Error) -> Self {

@@ -150,7 +150,7 @@ impl Session {
         };
         let call = RtpCall::begin(shared, new, new_streams).map_err(|cannot| match cannot {
             CannotBegin::StreamIsLive => "a call with this Call-ID is live already",
-            CannotBegin::Full => "max_calls are active",
+            CannotBegin::NoRoom(why) => why.words(),
         })?;
         self.call = Some(call);
         Ok(())

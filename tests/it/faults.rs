@@ -1,0 +1,231 @@
+//! The program, with the real model, on a machine on which something is wrong: it stops, its clock jumps, a disk is
+//! full, a recorder does not read, memory is short. No labelled digit is heard, and calls go on.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use hushgate::audio::MediaTime;
+use hushgate::config::Door;
+use hushgate::config::doors::{Forward, Protocol};
+use hushgate::gateway::player::{Playback, Speed};
+use hushgate::gateway::serve::Entrance;
+use nix::sys::signal::{Signal, kill};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::labels::{self, Sample};
+use crate::program::{HOLD_SECONDS, Program, hushgate, limited, sample};
+use crate::support::*;
+
+/// A labelled call and how it is played.
+fn labelled(name: &str, folder: &Path) -> (Sample, Playback) {
+    let sample_call = labels::samples()
+        .into_iter()
+        .find(|sample| sample.name == name)
+        .unwrap();
+    let file = sample(&format!("{name}.wav"), folder);
+    let playback = Playback::from_file(&file, call_id(name), Speed::Realtime).unwrap();
+    (sample_call, playback)
+}
+
+/// Nothing of what is labelled is heard, and the recording is as long as the call.
+async fn assert_whole_and_silent(recordings: &Path, sample: &Sample) {
+    let (report, channels) = recording(recordings, &sample.name).await;
+    assert_eq!(report.abnormal_end, None);
+    let (length, expected) = (channels[0].len(), sample.legs[0].len());
+    assert!(length.abs_diff(expected) <= 160, "{length} of {expected}");
+    let (leaked, digits) = sample.leaked(&channels);
+    assert!(digits > 0);
+    assert_eq!(leaked, 0, "of {digits} digits");
+}
+
+/// KiB of memory that a process has in use.
+fn resident_kib(pid: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let number = line.unwrap().split_whitespace().nth(1).unwrap();
+    number.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_real_model_process_that_is_stopped_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recordings, log) = (folder.path().join("recordings"), folder.path().join("log"));
+    let program = Program::start_with(&recordings, &log, "6", None);
+    let (sample, playback) = labelled("cvv_only", folder.path());
+    let url = program.url();
+    let playing = tokio::spawn(async move { playback.play(&url, |_| {}).await });
+    sleep(Duration::from_secs(9)).await;
+    let before = resident_kib(program.worker.as_raw());
+    kill(program.worker, Signal::SIGSTOP).unwrap();
+    sleep(Duration::from_secs(5)).await;
+    kill(program.worker, Signal::SIGCONT).unwrap();
+    assert_eq!(playing.await.unwrap().unwrap().code, Some(1_000));
+    assert_whole_and_silent(&recordings, &sample).await;
+    let grown = resident_kib(program.worker.as_raw()).saturating_sub(before);
+    assert!(grown < 64 * 1_024, "{grown} KiB more");
+    assert_eq!(program.stop().await, Some(0));
+}
+
+/// Neither a day forwards nor three days back in the middle of a call change anything but the times in the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_real_model_clock_that_jumps_decides_nothing() {
+    let libraries = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|machine| format!("/usr/lib/{machine}/faketime/libfaketimeMT.so.1"));
+    let library = libraries.iter().find(|file| Path::new(file).exists());
+    let library = library.expect("Debian's package faketime, from `make interop`");
+    let folder = tempfile::tempdir().unwrap();
+    let (recordings, log) = (folder.path().join("recordings"), folder.path().join("log"));
+    let clock = folder.path().join("clock");
+    let set = |shift: &str| {
+        std::fs::write(folder.path().join("clock.new"), shift).unwrap();
+        std::fs::rename(folder.path().join("clock.new"), &clock).unwrap();
+    };
+    set("+0");
+    let mut command: Command = hushgate();
+    command
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME_TIMESTAMP_FILE", &clock)
+        .env("FAKETIME_CACHE_DURATION", "1")
+        // The clock that only ever goes on is the system's, as it is when somebody sets the other.
+        .env("DONT_FAKE_MONOTONIC", "1");
+    let program = Program::launch(command, &recordings, &log, HOLD_SECONDS, None);
+    let (sample, playback) = labelled("cvv_only", folder.path());
+    let url = program.url();
+    let playing = tokio::spawn(async move { playback.play(&url, |_| {}).await });
+    sleep(Duration::from_secs(6)).await;
+    set("+1d");
+    sleep(Duration::from_secs(8)).await;
+    set("-3d");
+    assert_eq!(playing.await.unwrap().unwrap().code, Some(1_000));
+    assert_whole_and_silent(&recordings, &sample).await;
+    let (report, _) = recording(&recordings, "cvv_only").await;
+    assert!(report.late.is_empty(), "late: {:?}", report.late);
+    assert!(!report.spans.is_empty());
+    assert_eq!(program.stop().await, Some(0));
+
+    let text = std::fs::read_to_string(&log).unwrap();
+    let day = regex::Regex::new("(?m)^[^0-9]*([0-9]{4}-[0-9]{2}-[0-9]{2})T").unwrap();
+    let days: std::collections::BTreeSet<&str> = day
+        .captures_iter(&text)
+        .map(|line| line.get(1).unwrap().as_str())
+        .collect();
+    // Lines are written when something happens; nothing need happen in the day ahead.
+    assert!(days.len() >= 2, "the clock did not jump: {days:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_real_model_log_that_cannot_be_written_ends_no_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = folder.path().join("recordings");
+    // Every write fails as on a full disk.
+    let program = Program::start_with(&recordings, Path::new("/dev/full"), HOLD_SECONDS, None);
+    let (sample, playback) = labelled("cvv_only", folder.path());
+    let closed = playback.play(&program.url(), |_| {}).await.unwrap();
+    assert_eq!(closed.code, Some(1_000));
+    assert_whole_and_silent(&recordings, &sample).await;
+    assert_eq!(program.stop().await, Some(0));
+}
+
+/// A file that may not grow any further is what a full disk is to a recording.
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_real_model_disk_that_is_full_ends_one_recording_readable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (recordings, log) = (folder.path().join("recordings"), folder.path().join("log"));
+    // Blocks of 512 bytes (POSIX): 256 KiB are 8 s of a call.
+    let command = limited("-f 512");
+    let program = Program::launch(command, &recordings, &log, HOLD_SECONDS, None);
+    let (long, playback) = labelled("pan_asked", folder.path());
+    let url = program.url();
+    let cut = tokio::spawn(async move { playback.play(&url, |_| {}).await });
+    // Beside it one that fits, and one that comes after.
+    for call in ["beside", "after"] {
+        let closed = crate::support::playback(call, sound(1, 2_000), sound(2, 2_000))
+            .play(&program.url(), |_| {})
+            .await
+            .unwrap();
+        assert_eq!(closed.code, Some(1_000));
+        let (report, channels) = recording(&recordings, call).await;
+        assert_eq!(report.abnormal_end, None);
+        assert!(channels[0].len() >= 16_000);
+        if call == "beside" {
+            eventually(Duration::from_secs(60), || {
+                let text = std::fs::read_to_string(&log).unwrap();
+                text.contains("the call is not recorded any further")
+                    .then_some(())
+            })
+            .await;
+        }
+    }
+    // The platform is told that this call failed; it may have been cut off meanwhile.
+    let closed = cut.await.unwrap();
+    assert!(closed.is_err() || closed.is_ok_and(|closed| closed.code == Some(1_011)));
+    let recorded = channels(&recordings.join("pan_asked.wav"));
+    assert!(
+        (40_000..70_000).contains(&recorded[0].len()),
+        "{}",
+        recorded[0].len()
+    );
+    assert_eq!(long.leaked(&recorded).0, 0);
+    assert!(
+        !recordings.join("pan_asked.json").exists(),
+        "the recording is not whole"
+    );
+    assert_eq!(program.stop().await, Some(0));
+}
+
+/// A recorder that takes the connection and never reads: what is kept for it is bounded, and what it did not get is
+/// told.
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_recorder_that_stops_reading_holds_up_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut deaf = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(socket) = tokio_tungstenite::accept_async(stream).await {
+                deaf.push(socket);
+            }
+        }
+    });
+    let door = Door {
+        forward: Some(Forward {
+            url: format!("ws://127.0.0.1:{port}/recorder"),
+            protocol: Protocol::Twilio,
+            buffer: MediaTime::from_millis(1_000),
+            authentication: None,
+            authorities: None,
+        }),
+        ..Door::new(Protocol::Twilio)
+    };
+    let gateway = Gateway::start_with(hears_nothing(), |settings| {
+        settings.doors = vec![Entrance::new(door).unwrap()];
+    })
+    .await;
+    let before = resident_kib(std::process::id().cast_signed());
+    let (agent, customer) = (sound(1, 8_000), sound(2, 8_000));
+    let closed = playback("CA1", agent.clone(), customer)
+        .play(&gateway.url(), |_| {})
+        .await
+        .unwrap();
+    assert_eq!(closed.code, Some(1_000));
+    let json = gateway.recordings.join("CA1.json");
+    eventually(Duration::from_secs(60), || json.exists().then_some(())).await;
+    let (report, channels) = gateway.recording("CA1").await;
+    assert_eq!(report.abnormal_end, None);
+    assert!(report.late.is_empty() && report.failed.is_empty());
+    assert!(channels[0][..64_000] == linear(&agent));
+    let lost: f64 = report
+        .not_forwarded
+        .iter()
+        .map(|stretch| stretch.end - stretch.start)
+        .sum();
+    assert!(
+        lost > report.duration_s - 0.1,
+        "{lost} of {} s",
+        report.duration_s
+    );
+    let grown = resident_kib(std::process::id().cast_signed()).saturating_sub(before);
+    assert!(grown < 32 * 1_024, "{grown} KiB more");
+}
