@@ -51,9 +51,42 @@ pub(crate) struct Load {
     pub(crate) usual: Option<f64>,
 }
 
+/// How the machine is when nobody is sent anything: a virtual one stops now and then, which makes frames late too.
+struct Stalls {
+    /// In milliseconds.
+    longest: f64,
+    /// Longer than a frame.
+    of_a_frame: u64,
+}
+
+/// Watches for some seconds whether this core is there whenever it should be.
+fn stalls(seconds: u64) -> Stalls {
+    const NAP: Duration = Duration::from_millis(1);
+    let mut stalls = Stalls {
+        longest: 0.0,
+        of_a_frame: 0,
+    };
+    let begun = stamp::now();
+    let mut last = begun;
+    while last - begun < seconds * 1_000_000 {
+        std::thread::sleep(NAP);
+        let now = stamp::now();
+        let stall = (now - last) as f64 / 1_000.0 - NAP.as_secs_f64() * 1_000.0;
+        stalls.longest = stalls.longest.max(stall);
+        stalls.of_a_frame += u64::from(stall > FRAME);
+        last = now;
+    }
+    stalls
+}
+
 impl Load {
     /// Adds calls until frames are late; returns what is to be told of each number of calls.
     pub(crate) fn measure(&self, subject: &mut dyn Subject) -> Value {
+        let idle = stalls(self.seconds);
+        println!(
+            "the machine without calls, {} s: {} stalls of more than {FRAME} ms, the longest {:.1} ms",
+            self.seconds, idle.of_a_frame, idle.longest
+        );
         println!(
             "{:>6} {:>8} {:>7} {:>11} {:>8} {:>9} {:>8} {:>7} {:>10}",
             "calls",
@@ -117,7 +150,9 @@ impl Load {
         println!(
             "{punctual} calls without a late frame, {nearly} with at most one late frame in 1,000\n"
         );
-        json!({"calls_without_late_frame": punctual, "calls_with_one_late_in_1000": nearly, "steps": steps})
+        json!({"calls_without_late_frame": punctual, "calls_with_one_late_in_1000": nearly,
+            "idle": {"seconds": self.seconds, "stalls": idle.of_a_frame, "longest_ms": idle.longest},
+            "steps": steps})
     }
 }
 
