@@ -7,7 +7,7 @@ FLAGS = --release --locked
 HUSHGATE = target/release/hushgate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance bench bench-connections bench-rtp fuzz interop install-tools build model samples fmt lint clean
+.PHONY: help demo test acceptance bench bench-connections bench-passthrough bench-rtp fuzz interop install-tools build model samples fmt lint clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ bench: install-tools ## Measure the speed of the detector on text and on a live 
 
 bench-connections: install-tools ## Measure 1,000 idle and 200 active connections without recognition (two minutes)
 	$(CARGO) bench --profile release --locked --bench connections
+
+bench-passthrough: install-tools ## Measure how many calls a core carries when nothing is examined (minutes)
+	$(CARGO) bench --profile release --locked --bench passthrough
 
 bench-rtp: install-tools ## Measure how many RTP calls a core takes without recognition, beside rtpengine if installed (minutes)
 	$(CARGO) bench --profile release --locked --bench rtp

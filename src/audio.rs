@@ -53,17 +53,35 @@ impl SampleRate {
 
     /// The first sample at or after a media time.
     pub fn index_at(self, time: MediaTime) -> SampleIndex {
-        SampleIndex((u128::from(time.0) * u128::from(self.0)).div_ceil(1_000_000) as u64)
+        let rate = u64::from(self.0);
+        // Narrow numbers do for any call, and divide in a tenth of the time.
+        SampleIndex(match time.0.checked_mul(rate) {
+            Some(product) => product.div_ceil(MICROS_PER_SECOND),
+            None => {
+                let product = u128::from(time.0) * u128::from(rate);
+                product.div_ceil(u128::from(MICROS_PER_SECOND)) as u64
+            }
+        })
     }
 
     /// When a sample is heard.
     pub fn time_of(self, index: SampleIndex) -> MediaTime {
-        MediaTime((u128::from(index.0) * 1_000_000 / u128::from(self.0)) as u64)
+        MediaTime(scaled(index.0, MICROS_PER_SECOND, u64::from(self.0)))
     }
 
     /// How many samples a length of media time has, rounded down.
     pub fn samples_in(self, length: MediaTime) -> u64 {
-        (u128::from(length.0) * u128::from(self.0) / 1_000_000) as u64
+        scaled(length.0, u64::from(self.0), MICROS_PER_SECOND)
+    }
+}
+
+const MICROS_PER_SECOND: u64 = 1_000_000;
+
+/// `value * by / over`, rounded down.
+fn scaled(value: u64, by: u64, over: u64) -> u64 {
+    match value.checked_mul(by) {
+        Some(product) => product / over,
+        None => (u128::from(value) * u128::from(by) / u128::from(over)) as u64,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod supervise;
 pub mod tls;
 
 mod agreed;
+mod alarm;
 mod call;
 mod capacity;
 pub mod control;

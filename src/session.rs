@@ -56,6 +56,21 @@ pub struct Settings {
     pub hold: MediaTime,
     /// What to hide.
     pub policy: Arc<Policy>,
+    /// Whether the call is listened to.
+    pub examination: Examination,
+}
+
+/// What of a call is examined before it leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Examination {
+    /// All of it.
+    Everything,
+    /// Nothing at all: every sample leaves unhidden after the hold, whatever was said. Measures what it costs to
+    /// carry a call; a recording made so has everything in it.
+    ///
+    /// **Architecture invariant:** no configuration, flag or message comes to this. Only a program written against
+    /// the library can say it, and `tests/tidy.rs` finds it wherever in the sources it is said.
+    NothingAtAll,
 }
 
 /// What the driver must do next.
@@ -128,9 +143,7 @@ impl Session {
         let rate = settings.rate;
         let capacity = rate.samples_in(settings.hold + LEG_LAG + STEP + STEP) as usize;
         let patience = rate.samples_in(PATIENCE);
-        let policy = &settings.policy;
-        let new_leg =
-            |&leg| LegState::new(leg, rate, policy, settings.hold, MARGIN, capacity, patience);
+        let new_leg = |&leg| LegState::new(leg, &settings, MARGIN, capacity, patience);
         Self {
             legs: settings.legs.iter().map(new_leg).collect(),
             cursor: 0,
@@ -198,10 +211,7 @@ impl Session {
                 self.conversation
                     .add(leg, waiting.listened, waiting.decides, transcript);
                 let lately = waiting.listened.end - NUMBERS_MAY_GO_ON;
-                let state = &mut self.legs[waiting.leg];
-                state
-                    .listener
-                    .hurry(self.conversation.has_numbers_after(leg, lately));
+                state.hurry(self.conversation.has_numbers_after(leg, lately));
             }
             Err(cause) => {
                 state.clearance.failed(waiting.decides, cause);

@@ -260,6 +260,16 @@ fn clean_audio(source: &Source) -> Vec<String> {
     complaints
 }
 
+/// A call that is not examined leaves unhidden: nothing that a user can reach makes one.
+fn examination(source: &Source) -> Vec<String> {
+    let may = source.path.starts_with("src/session") || source.path == "tests/bench/passthrough.rs";
+    let says = source.is_rust() && source.code().contains("NothingAtAll");
+    if says && !may {
+        return vec!["only a benchmark examines nothing at all".to_owned()];
+    }
+    Vec::new()
+}
+
 /// Files can be read in one sitting and say what they are for.
 fn shape(source: &Source) -> Vec<String> {
     if !source.is_rust() {
@@ -340,6 +350,7 @@ const RULES: &[(&str, Rule)] = &[
     ("imports", imports),
     ("clocks", clocks),
     ("clean audio", clean_audio),
+    ("examination", examination),
     ("shape", shape),
     ("finished", finished),
     ("places", places),
@@ -522,6 +533,22 @@ fn clean_audio_from_elsewhere_is_seen() {
     check(clean_audio, "src/egress.rs", implemented, 0);
     let open = "pub struct CleanAudio {\n    pub rate: u32,\n}";
     check(clean_audio, "src/session/redactor.rs", open, 1);
+}
+
+#[test]
+fn calls_that_are_not_examined_are_seen() {
+    let says = "fn f() { g(Examination::NothingAtAll) }";
+    for path in ["src/config.rs", "src/cli/serve.rs", "src/gateway/serve.rs"] {
+        check(examination, path, says, 1);
+        check(
+            examination,
+            path,
+            "fn f() { g(Examination::Everything) }",
+            0,
+        );
+    }
+    check(examination, "src/session.rs", says, 0);
+    check(examination, "tests/bench/passthrough.rs", says, 0);
 }
 
 #[test]

@@ -251,8 +251,8 @@ fn serve(
 }
 
 fn raise_open_files(max_connections: usize) {
-    // A call has a socket and two files; the rest of the process has a few dozen.
-    let wanted = (max_connections as u64) * 3 + 128;
+    // A call has a socket and two files, and one more when it is long; the rest of the process has a few dozen.
+    let wanted = (max_connections as u64) * 4 + 128;
     match process::allow_open_files(wanted) {
         Ok(limit) if limit < wanted => {
             tracing::warn!(limit, wanted, "few open files are allowed; see `ulimit -n`");

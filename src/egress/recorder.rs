@@ -18,7 +18,7 @@ impl Recorder {
     /// Begins `folder/CALL.wav`; see [`WavRecorder::create`].
     pub fn create(folder: &Path, facts: CallFacts) -> Result<Self, EgressError> {
         let wav = WavRecorder::create(folder, &facts.call, facts.rate, facts.legs.len())?;
-        let report = ReportBuilder::new(facts);
+        let report = ReportBuilder::within(folder, facts);
         Ok(Self { wav, report })
     }
 

@@ -4,6 +4,7 @@
 //! **Architecture invariant:** holds no value that was hidden: it is made of events, which have none.
 
 mod builder;
+mod said;
 mod slack;
 
 use serde::{Deserialize, Serialize};

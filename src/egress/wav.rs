@@ -216,11 +216,11 @@ fn create_new(path: &Path) -> io::Result<File> {
 fn write_report(path: &Path, report: &Report) -> Result<(), EgressError> {
     let partial = path.with_extension("json.partial");
     let written = (|| {
-        let mut text = serde_json::to_vec_pretty(report)?;
-        text.push(b'\n');
-        let mut file = create_new(&partial)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
+        // Piece by piece: the text of a long call is several times the report.
+        let mut file = BufWriter::new(create_new(&partial)?);
+        serde_json::to_writer_pretty(&mut file, report)?;
+        file.write_all(b"\n")?;
+        file.into_inner()?.sync_all()?;
         // Unlike a rename, a link fails when the name is taken.
         match fs::hard_link(&partial, path) {
             // File systems without links; the recording of the same name reserves this one.

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use super::alarm::Alarm;
 use super::control::{Controller, RecorderControl};
 use super::forwarding::{Forwarding, Route};
 use super::pacing::Pacer;
-use super::taping::{TapeFactory, Taping};
+use super::taping::{Recorders, TapeFactory, Taping};
 use crate::audio::{MediaTime, SampleIndex, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
@@ -26,7 +27,7 @@ use crate::egress::{CallFacts, EngineWork};
 use crate::engine::Outcome;
 use crate::engine::pool::{Job, Pool};
 use crate::policy::Policy;
-use crate::session::{CleanAudio, Output, RawFrame, Session, Settings};
+use crate::session::{CleanAudio, Examination, Output, RawFrame, Session, Settings};
 use crate::speech::{Window, WindowId};
 use crate::telemetry::{Event, FailureCause};
 
@@ -113,8 +114,10 @@ pub(super) struct Call {
     pub(super) rate: SampleRate,
     pub(super) hold: MediaTime,
     pub(super) policy: Arc<Policy>,
+    pub(super) examination: Examination,
     pub(super) engine: Arc<dyn Transcriber>,
     pub(super) tapes: Arc<dyn TapeFactory>,
+    pub(super) recorders: Recorders,
     /// Where its clean audio goes on to, and as what stream.
     pub(super) forward: Option<(Route, StreamFacts)>,
     /// Pauses its recorder elsewhere.
@@ -148,7 +151,7 @@ impl Call {
             policy_version: self.policy.version().to_owned(),
             model_sha256: self.engine.model_sha256().to_owned(),
         };
-        let taping = Taping::start(self.tapes, facts, Arc::new(self.permit))
+        let taping = Taping::start(self.recorders, self.tapes, facts, self.permit)
             .map_err(|error| recording_failed(&error))?;
         let forwarding = self
             .forward
@@ -164,6 +167,7 @@ impl Call {
                 rate: self.rate,
                 hold: self.hold,
                 policy: self.policy,
+                examination: self.examination,
             }),
             engine: self.engine,
             taping,
@@ -259,39 +263,46 @@ impl Driver {
         let mut abnormal_end = None;
         let mut stalls = Instant::now() + STALL;
         let mut stalled = false;
+        let mut alarm = Alarm::new();
         loop {
             let due = waiting.as_ref().map(|(due, _)| *due);
-            let end = draining;
+            let quiet = (due.is_none() && draining.is_none() && !stalled).then_some(stalls);
+            let next = draining.or(due).or(quiet);
             let progress = tokio::select! {
                 biased;
                 Some((window, deadline, outcome)) = self.answers.recv() => {
                     self.take_answer(window, deadline, outcome)
                 }
-                () = sleep_until(end.unwrap_or_else(Instant::now)), if end.is_some() => {
-                    self.session.handle_drain_deadline();
-                    self.carry_outputs();
-                    return abnormal_end;
-                }
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                () = alarm.at(next.unwrap_or(stalls)), if next.is_some() => {
+                    if draining.is_some() {
+                        self.session.handle_drain_deadline();
+                        self.carry_outputs();
+                        return abnormal_end;
+                    }
                     if let Some((_, frame)) = waiting.take() {
                         self.session.handle_audio(frame);
+                    } else {
+                        // Platforms that send nothing in silence: what was said before it is examined meanwhile.
+                        stalled = true;
+                        self.session.handle_stall();
                     }
                     self.carry_outputs()
                 }
-                () = sleep_until(stalls), if due.is_none() && end.is_none() && !stalled => {
-                    // Platforms that send nothing in silence: what was said before it is examined meanwhile.
-                    stalled = true;
-                    self.session.handle_stall();
-                    self.carry_outputs()
-                }
-                input = inputs.recv(), if due.is_none() && end.is_none() => match input {
+                input = inputs.recv(), if due.is_none() && draining.is_none() => match input {
                     Some(Input::Audio(frame)) => {
                         // Platforms that send seconds at once are silent for as long.
                         let length = self.rate.time_of(SampleIndex(frame.samples.expose().len() as u64));
-                        stalls = Instant::now() + STALL + Duration::from_micros(length.micros());
+                        let now = Instant::now();
+                        stalls = now + STALL + Duration::from_micros(length.micros());
                         stalled = false;
-                        waiting = Some((self.when_due(&frame), frame));
-                        Progress::GoesOn
+                        let due = self.when_due(&frame, now);
+                        if due > now {
+                            waiting = Some((due, frame));
+                            Progress::GoesOn
+                        } else {
+                            self.session.handle_audio(frame);
+                            self.carry_outputs()
+                        }
                     }
                     Some(Input::Key { leg, at }) => {
                         self.session.handle_key(leg, at);
@@ -320,8 +331,7 @@ impl Driver {
         }
     }
 
-    fn when_due(&mut self, frame: &RawFrame) -> Instant {
-        let now = Instant::now();
+    fn when_due(&mut self, frame: &RawFrame, now: Instant) -> Instant {
         let length = frame.samples.expose().len() as u64;
         let end = self
             .rate

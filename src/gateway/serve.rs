@@ -36,13 +36,14 @@ use super::audit::Auditor;
 use super::call::Transcriber;
 use super::capacity::memory::RoomForConnections;
 use super::records;
-use super::taping::{Folder, TapeFactory};
+use super::taping::{Folder, Recorders, TapeFactory};
 use super::tls::Tls;
 use crate::audio::MediaTime;
 use crate::config::doors::Protocol;
 use crate::config::{Config, MaxCalls, Overload};
 
 use crate::policy::Policy;
+use crate::session::Examination;
 use crate::store::audit::Action;
 use admission::Admission;
 pub use entrance::Entrance;
@@ -107,6 +108,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Writes what is done into the audit log, if one is kept; see [`Settings::with_audit`].
     pub audit: Option<Arc<Auditor>>,
+    /// Whether calls are listened to.
+    pub examination: Examination,
 }
 
 impl Settings {
@@ -144,6 +147,7 @@ impl Settings {
             },
             limits: Limits::default(),
             audit: None,
+            examination: Examination::Everything,
         })
     }
 }
@@ -160,6 +164,7 @@ struct Shared {
     places: Arc<Semaphore>,
     admission: Arc<Admission>,
     live_streams: Mutex<HashSet<Box<str>>>,
+    recorders: Recorders,
     tasks: TaskTracker,
     shutdown: CancellationToken,
     probe: tokio::sync::Mutex<http::Probe>,
@@ -212,6 +217,7 @@ impl Server {
             places: Arc::new(Semaphore::new(settings.max_connections)),
             admission: Arc::clone(&admission),
             live_streams: Mutex::default(),
+            recorders: Recorders::default(),
             tasks: TaskTracker::new(),
             shutdown,
             probe: tokio::sync::Mutex::default(),

@@ -1,15 +1,22 @@
-//! Takes a call's clean audio and events to its recorder, on a thread of the call's own.
+//! Takes a call's clean audio and events to its recorder, on threads for recordings.
 //!
 //! Files block, and a disk may hang: the call's task only ever puts into a bounded queue. When the queue
 //! is full the disk is too slow, and recording of this call ends there; what was recorded stays readable.
 
+mod recorders;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anyhow::Context;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::timeout;
 use tracing::Span;
+
+pub(super) use recorders::Recorders;
+use recorders::{PATIENCE, Writes};
 
 use crate::egress::{CallFacts, EngineWork, Recorder};
 use crate::session::CleanAudio;
@@ -94,38 +101,72 @@ enum Entry {
     },
 }
 
-/// The call's end of its recorder.
+/// The call's end of its recorder. Dropped without a word, it ends the recording as that of a call that failed.
 pub(super) struct Taping {
-    queue: SyncSender<Entry>,
-    failure: Arc<OnceLock<String>>,
+    recording: Arc<Recording>,
+    recorders: Recorders,
     done: oneshot::Receiver<anyhow::Result<PathBuf>>,
+    is_over: bool,
+}
+
+/// What a call and the recorders' threads share.
+struct Recording {
+    queue: Mutex<Queue>,
+    /// Only the thread whose turn it is takes it.
+    tape: Mutex<Option<Open>>,
+    /// Why nothing more is recorded; only the first reason is kept.
+    failure: OnceLock<String>,
+    span: Span,
+}
+
+#[derive(Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    /// Whether a thread knows that there are some.
+    is_handed_over: bool,
+}
+
+/// A recording that is not complete.
+struct Open {
+    stage: Stage,
+    done: oneshot::Sender<anyhow::Result<PathBuf>>,
+    /// The call's slot, kept until the disk has let go of it, so that hanging disks cannot pile up threads.
+    _permit: OwnedSemaphorePermit,
+}
+
+enum Stage {
+    Begins(Arc<dyn TapeFactory>, CallFacts),
+    Runs(Box<dyn Tape>),
 }
 
 impl Taping {
-    /// Starts the recorder's thread. `permit` is the call's slot, which the thread keeps until the disk
-    /// has let go of it, so that hanging disks cannot pile up threads.
+    /// Begins a recording on the recorders' threads, which keep the call's slot until it is complete.
     pub(super) fn start(
+        recorders: Recorders,
         tapes: Arc<dyn TapeFactory>,
         facts: CallFacts,
-        permit: Arc<OwnedSemaphorePermit>,
+        permit: OwnedSemaphorePermit,
     ) -> std::io::Result<Self> {
-        let (queue, entries) = sync_channel(QUEUE);
         let (told, done) = oneshot::channel();
-        let failure = Arc::new(OnceLock::new());
-        let seen = Arc::clone(&failure);
-        let span = Span::current();
-        std::thread::Builder::new()
-            .name("recorder".into())
-            .spawn(move || {
-                let _entered = span.enter();
-                // The call may be gone; what is recorded is complete all the same.
-                let _ = told.send(record(&*tapes, facts, &entries, &seen));
-                drop(permit);
-            })?;
+        let recording = Arc::new(Recording {
+            queue: Mutex::new(Queue {
+                is_handed_over: true,
+                ..Queue::default()
+            }),
+            tape: Mutex::new(Some(Open {
+                stage: Stage::Begins(tapes, facts),
+                done: told,
+                _permit: permit,
+            })),
+            failure: OnceLock::new(),
+            span: Span::current(),
+        });
+        recorders.hand_over(Arc::clone(&recording) as _)?;
         Ok(Self {
-            queue,
-            failure,
+            recording,
+            recorders,
             done,
+            is_over: false,
         })
     }
 
@@ -141,75 +182,160 @@ impl Taping {
 
     /// Why nothing more is recorded, if so.
     pub(super) fn failure(&self) -> Option<&str> {
-        self.failure.get().map(String::as_str)
+        self.recording.failure.get().map(String::as_str)
     }
 
     /// Completes the recording and tells what became of it.
     pub(super) async fn finish(
-        self,
+        mut self,
         work: EngineWork,
         abnormal_end: Option<String>,
     ) -> anyhow::Result<PathBuf> {
-        self.put(Entry::End { work, abnormal_end });
-        drop(self.queue);
-        self.done
-            .await
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("the recorder's thread panicked")))
+        self.end(Entry::End { work, abnormal_end });
+        loop {
+            match timeout(PATIENCE, &mut self.done).await {
+                Ok(done) => {
+                    return done.unwrap_or_else(|_| {
+                        Err(anyhow::anyhow!("the recorder's thread panicked"))
+                    });
+                }
+                // Nobody else may hand anything over that would show that threads hang.
+                Err(_) => self.recorders.look_after(),
+            }
+        }
     }
 
     fn put(&self, entry: Entry) {
-        if self.failure.get().is_some() {
+        if self.failure().is_some() {
             return;
         }
-        match self.queue.try_send(entry) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                // Only the first reason is kept.
-                let _ = self.failure.set("the disk is too slow".into());
-            }
-            Err(TrySendError::Disconnected(_)) => {
-                let _ = self.failure.set("the recorder's thread panicked".into());
-            }
+        let mut queue = lock(&self.recording.queue);
+        if queue.entries.len() >= QUEUE {
+            drop(queue);
+            self.recording.fail("the disk is too slow");
+            return;
+        }
+        queue.entries.push_back(entry);
+        self.hand_over(queue);
+    }
+
+    /// Room or not, the end is the last entry.
+    fn end(&mut self, entry: Entry) {
+        self.is_over = true;
+        let mut queue = lock(&self.recording.queue);
+        queue.entries.push_back(entry);
+        self.hand_over(queue);
+    }
+
+    fn hand_over(&self, mut queue: MutexGuard<'_, Queue>) {
+        if std::mem::replace(&mut queue.is_handed_over, true) {
+            return;
+        }
+        drop(queue);
+        let writes = Arc::clone(&self.recording) as _;
+        if let Err(error) = self.recorders.hand_over(writes) {
+            self.recording
+                .fail(&format!("no thread to record on: {error}"));
         }
     }
 }
 
-/// The recorder's thread: until the end of the call, or until something fails.
-fn record(
-    tapes: &dyn TapeFactory,
-    facts: CallFacts,
-    entries: &Receiver<Entry>,
-    failure: &OnceLock<String>,
-) -> anyhow::Result<PathBuf> {
-    let mut tape = tapes.create(facts).inspect_err(|error| {
-        let _ = failure.set(format!("{error:#}"));
-    })?;
-    let mut work = EngineWork::default();
-    let mut end = None;
-    while let Ok(entry) = entries.recv() {
-        match entry {
-            Entry::Audio(audio) => {
-                if let Err(error) = tape.write(&audio) {
-                    let _ = failure.set(format!("{error:#}"));
-                    break;
+impl Drop for Taping {
+    fn drop(&mut self) {
+        if !self.is_over {
+            // The call's task is gone without a word: it panicked.
+            self.end(Entry::End {
+                work: EngineWork::default(),
+                abnormal_end: Some("the gateway failed".into()),
+            });
+        }
+    }
+}
+
+impl Recording {
+    fn fail(&self, reason: &str) {
+        // A reason that came before stays.
+        let _ = self.failure.set(reason.to_owned());
+    }
+
+    /// Begins what has not begun, and writes what waits.
+    fn write_all(&self, tape: &mut Option<Open>) {
+        if let Some(Open { stage, .. }) = tape
+            && let Stage::Begins(tapes, facts) = stage
+        {
+            match tapes.create(facts.clone()) {
+                Ok(begun) => *stage = Stage::Runs(begun),
+                Err(error) => {
+                    self.fail(&format!("{error:#}"));
+                    if let Some(open) = tape.take() {
+                        // The call may be gone.
+                        let _ = open.done.send(Err(error));
+                    }
                 }
             }
-            Entry::Event(event) => tape.event(&event),
-            Entry::End {
-                work: done,
-                abnormal_end,
-            } => {
-                work = done;
-                end = Some(abnormal_end);
-                break;
+        }
+        loop {
+            let entry = {
+                let mut queue = lock(&self.queue);
+                let entry = queue.entries.pop_front();
+                queue.is_handed_over = entry.is_some();
+                entry
+            };
+            match entry {
+                Some(entry) => self.write(entry, tape),
+                None => return,
             }
         }
     }
-    let abnormal_end = match (failure.get(), end) {
-        (Some(failure), _) => Some(format!("recording failed: {failure}")),
-        (None, Some(end)) => end,
-        // The call's task is gone without a word: it panicked.
-        (None, None) => Some("the gateway failed".into()),
-    };
-    tape.finish(work, abnormal_end)
+
+    fn write(&self, entry: Entry, tape: &mut Option<Open>) {
+        let Some(Open {
+            stage: Stage::Runs(running),
+            ..
+        }) = tape
+        else {
+            return;
+        };
+        let (work, abnormal_end) = match entry {
+            Entry::Event(event) => return running.event(&event),
+            Entry::Audio(audio) => match running.write(&audio) {
+                Ok(()) => return,
+                Err(error) => {
+                    self.fail(&format!("{error:#}"));
+                    (EngineWork::default(), None)
+                }
+            },
+            Entry::End { work, abnormal_end } => (work, abnormal_end),
+        };
+        let abnormal_end = match self.failure.get() {
+            Some(failure) => Some(format!("recording failed: {failure}")),
+            None => abnormal_end,
+        };
+        if let Some(Open {
+            stage: Stage::Runs(running),
+            done,
+            _permit,
+        }) = tape.take()
+        {
+            // The call may be gone; what is recorded is complete all the same.
+            let _ = done.send(running.finish(work, abnormal_end));
+        }
+    }
+}
+
+impl Writes for Recording {
+    fn write(&self) {
+        let _entered = self.span.enter();
+        let mut tape = lock(&self.tape);
+        // A panic is this recording's and no other's, although others have the thread too.
+        let written = catch_unwind(AssertUnwindSafe(|| self.write_all(&mut tape)));
+        if written.is_err() {
+            self.fail("the recorder's thread panicked");
+            *tape = None;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -30,7 +30,7 @@ use crate::audio::{SampleIndex, SampleRate};
 use crate::call::{CallId, Leg, Sensitive};
 use crate::session::RawFrame;
 
-use message::{Direction, Envelope, Head, KeyPress, Media, Start};
+use message::{Direction, Envelope, KeyPress, Media, Start};
 
 /// Longest decoded payload in bytes: one second of mu-law. Twilio's own have 160.
 pub const LONGEST_PAYLOAD: usize = 8 * 1024;
@@ -167,7 +167,9 @@ impl TwilioAdapter {
         if text.len() > LONGEST_MESSAGE {
             return Err(ProtocolError::Dropped("a message of more than 64 KiB"));
         }
-        let head: Head<'_> = parse(text, "not a JSON object with an event")?;
+        // serde's errors quote the input, which may be audio: they are not passed on.
+        let (head, media) = message::read(text)
+            .map_err(|_| ProtocolError::Dropped("not a JSON object with an event"))?;
         if matches!(self.state, State::Stopped) {
             self.tally.ignored += 1;
             return Ok(());
@@ -180,7 +182,7 @@ impl TwilioAdapter {
         match &*head.event {
             "connected" => self.connected(),
             "start" => self.start(text, head.stream, arrivals),
-            "media" => self.media(text, arrivals),
+            "media" => self.media(media, arrivals),
             "dtmf" => self.key_pressed(text, arrivals),
             "stop" => {
                 self.flush(arrivals);
@@ -267,9 +269,13 @@ impl TwilioAdapter {
         Ok(())
     }
 
-    fn media(&mut self, text: &str, arrivals: &mut Vec<Arrival>) -> Result<(), ProtocolError> {
+    fn media(
+        &mut self,
+        media: Option<Media<'_>>,
+        arrivals: &mut Vec<Arrival>,
+    ) -> Result<(), ProtocolError> {
         self.require_start("media before start")?;
-        let Some(media) = Envelope::parse::<Media<'_>>(text) else {
+        let Some(media) = media else {
             return Err(ProtocolError::Dropped(
                 "media without track, timestamp or payload",
             ));
@@ -305,10 +311,10 @@ impl TwilioAdapter {
                 let mut ready = Vec::new();
                 track.reorder.push(chunk.0, packet, &mut ready);
                 for packet in ready {
-                    self.place(leg, &packet, arrivals);
+                    self.place(leg, packet, arrivals);
                 }
             }
-            _ => self.place(leg, &packet, arrivals),
+            _ => self.place(leg, packet, arrivals),
         }
         Ok(())
     }
@@ -326,21 +332,28 @@ impl TwilioAdapter {
         Ok(since)
     }
 
-    fn place(&mut self, leg: Leg, packet: &Packet, arrivals: &mut Vec<Arrival>) {
+    fn place(&mut self, leg: Leg, packet: Packet, arrivals: &mut Vec<Arrival>) {
         let (_, rate) = self.format;
-        let samples = packet.samples.expose();
+        let length = packet.samples.expose().len();
         let claimed = packet.timestamp * (u64::from(rate.hertz()) / 1_000);
-        let mut placed = 0;
-        for piece in self.track(leg).placement.place(claimed, samples.len()) {
-            let part = samples.get(piece.samples).unwrap_or_default().to_vec();
-            placed += part.len() as u64;
-            arrivals.push(Arrival::Audio(RawFrame {
-                leg,
-                at: SampleIndex(piece.at),
-                samples: Sensitive::new(part),
-            }));
+        let pieces = self.track(leg).placement.place(claimed, length);
+        let frame = |at, samples| {
+            let at = SampleIndex(at);
+            Arrival::Audio(RawFrame { leg, at, samples })
+        };
+        if let [piece] = &pieces[..]
+            && piece.samples.len() == length
+        {
+            return arrivals.push(frame(piece.at, packet.samples));
         }
-        self.tally.repeated_samples += (samples.len() as u64).saturating_sub(placed);
+        let mut placed = 0;
+        for piece in pieces {
+            let part = packet.samples.expose().get(piece.samples);
+            let part = part.unwrap_or_default().to_vec();
+            placed += part.len() as u64;
+            arrivals.push(frame(piece.at, Sensitive::new(part)));
+        }
+        self.tally.repeated_samples += (length as u64).saturating_sub(placed);
     }
 
     /// Nothing more will come: places what waited for packets before it.
@@ -349,7 +362,7 @@ impl TwilioAdapter {
             let mut ready = Vec::new();
             self.track(leg).reorder.finish(&mut ready);
             for packet in ready {
-                self.place(leg, &packet, arrivals);
+                self.place(leg, packet, arrivals);
             }
         }
     }
@@ -449,14 +462,6 @@ fn payload(text: &str, encoding: Encoding) -> Result<Zeroizing<Vec<u8>>, Protoco
         return Err(ProtocolError::Dropped("media.payload has half a sample"));
     }
     Ok(bytes)
-}
-
-fn parse<'a, T: serde::Deserialize<'a>>(
-    text: &'a str,
-    problem: &'static str,
-) -> Result<T, ProtocolError> {
-    // serde's errors quote the input, which may be audio: they are not passed on.
-    serde_json::from_str(text).map_err(|_| ProtocolError::Dropped(problem))
 }
 
 fn closed(code: u16, problem: &'static str) -> ProtocolError {

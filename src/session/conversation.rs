@@ -7,7 +7,7 @@ use crate::detect::{HeardWord, numbers};
 use crate::speech::Transcript;
 
 /// How long words stay: long enough for a question, its answer and the read-back.
-const KEPT: MediaTime = MediaTime::from_millis(180_000);
+pub(super) const KEPT: MediaTime = MediaTime::from_millis(180_000);
 /// Numbers closer than this are a group.
 const GROUP_GAP: MediaTime = MediaTime::from_millis(1_000);
 /// Words of two windows that start within this are taken for the same.
@@ -142,9 +142,13 @@ impl Conversation {
 
     /// The words of a leg that begin in a span.
     pub(super) fn spoken_in(&self, leg: Leg, span: Span) -> impl Iterator<Item = &HeardWord> {
-        self.words
+        let first = self
+            .words
+            .partition_point(|word| word.span.start < span.start);
+        self.words[first..]
             .iter()
-            .filter(move |word| word.leg == leg && span.contains(word.span.start))
+            .take_while(move |word| word.span.start < span.end)
+            .filter(move |word| word.leg == leg)
     }
 }
 

@@ -3,6 +3,8 @@
 //! A ring allocated once, so that no copy is left behind by growth; what leaves is wiped at once, and
 //! the rest when the call is dropped.
 
+use std::ops::Range;
+
 use zeroize::Zeroizing;
 
 /// Samples `base..head` of a leg.
@@ -35,55 +37,103 @@ impl HoldBuffer {
     /// Appends samples; what finds no room is not taken. Returns how many were.
     pub(super) fn append(&mut self, samples: &[i16]) -> usize {
         let taken = samples.len().min(self.room() as usize);
-        for &sample in &samples[..taken] {
-            let slot = self.slot(self.head);
-            self.ring[slot] = sample;
-            self.head += 1;
-        }
+        let (first, second) = self.slots(self.head, self.head + taken as u64);
+        let (start, rest) = samples[..taken].split_at(first.len());
+        self.ring[first].copy_from_slice(start);
+        self.ring[second].copy_from_slice(rest);
+        self.head += taken as u64;
         taken
     }
 
     /// Appends silence, as far as there is room.
     pub(super) fn append_silence(&mut self, samples: u64) {
-        let taken = samples.min(self.room());
-        for _ in 0..taken {
-            let slot = self.slot(self.head);
-            self.ring[slot] = 0;
-            self.head += 1;
-        }
+        let head = self.head + samples.min(self.room());
+        self.silence(self.head, head);
+        self.head = head;
     }
 
     /// Overwrites a sample that is held; others are ignored.
     pub(super) fn overwrite(&mut self, at: u64, sample: i16) {
         if (self.base..self.head).contains(&at) {
-            let slot = self.slot(at);
-            self.ring[slot] = sample;
+            let (slot, _) = self.slots(at, at + 1);
+            self.ring[slot].fill(sample);
         }
     }
 
     /// Copies `from..to`, which must be held, to the end of `samples`.
     pub(super) fn read(&self, from: u64, to: u64, samples: &mut Vec<i16>) {
-        samples.extend(
-            (from.max(self.base)..to.min(self.head)).map(|index| self.ring[self.slot(index)]),
-        );
+        let (first, second) = self.slots(from.max(self.base), to.min(self.head));
+        samples.extend_from_slice(&self.ring[first]);
+        samples.extend_from_slice(&self.ring[second]);
     }
 
     /// Moves the base up, wiping what is let go.
     pub(super) fn release_to(&mut self, to: u64) {
-        while self.base < to.min(self.head) {
-            let slot = self.slot(self.base);
-            self.ring[slot] = 0;
-            self.base += 1;
-        }
+        let base = to.clamp(self.base, self.head);
+        self.silence(self.base, base);
+        self.base = base;
     }
 
-    fn slot(&self, index: u64) -> usize {
-        (index % self.ring.len() as u64) as usize
+    fn silence(&mut self, from: u64, to: u64) {
+        let (first, second) = self.slots(from, to);
+        self.ring[first].fill(0);
+        self.ring[second].fill(0);
+    }
+
+    /// Where samples `from..to` lie, no more than there is place for: up to the ring's end, and from its start.
+    fn slots(&self, from: u64, to: u64) -> (Range<usize>, Range<usize>) {
+        let start = (from % self.ring.len() as u64) as usize;
+        let end = start + to.saturating_sub(from) as usize;
+        (
+            start..end.min(self.ring.len()),
+            0..end.saturating_sub(self.ring.len()),
+        )
     }
 }
 
 impl std::fmt::Debug for HoldBuffer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "HoldBuffer({}..{})", self.base, self.head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ring of seven, through which pieces of all lengths go: what comes out is what went in.
+    #[test]
+    fn samples_come_out_as_they_went_in() {
+        let mut held = HoldBuffer::new(7);
+        let mut next = 0;
+        for length in (0..=9_usize).cycle().take(200) {
+            let samples: Vec<i16> = (next..).take(length).collect();
+            let taken = held.append(&samples);
+            assert_eq!(taken, length.min(7));
+            let (from, to) = (held.head() - taken as u64, held.head());
+            let mut read = Vec::new();
+            held.read(from, to, &mut read);
+            assert_eq!(read, samples[..taken]);
+            held.release_to(to);
+            held.read(from, to, &mut read);
+            assert_eq!(read.len(), taken, "what has left is not there");
+            assert!(held.ring.iter().all(|&sample| sample == 0), "nor its place");
+            next += 10;
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_overwritten_and_silence_has_a_length() {
+        let mut held = HoldBuffer::new(4);
+        held.append(&[1, 2, 3]);
+        held.release_to(2);
+        held.append_silence(9);
+        assert_eq!((held.head(), held.room()), (6, 0));
+        for at in 0..9 {
+            held.overwrite(at, 5);
+        }
+        let mut read = Vec::new();
+        held.read(0, 9, &mut read);
+        assert_eq!(read, [5; 4]);
     }
 }

@@ -56,10 +56,19 @@ impl LegKeys {
     pub(super) fn new(leg: Leg, rate: SampleRate, policy: &Policy) -> Self {
         let hidden = policy.hides(&Kind::DTMF, leg, leg);
         Self {
-            leg,
-            rate,
             listener: hidden.then(|| KeyListener::new(rate)),
             counted: policy.rule(&Kind::DTMF).count_keys,
+            ..Self::deaf(leg, rate)
+        }
+    }
+
+    /// Leaves keys audible.
+    pub(super) fn deaf(leg: Leg, rate: SampleRate) -> Self {
+        Self {
+            leg,
+            rate,
+            listener: None,
+            counted: false,
             findings: Vec::new(),
             series: Vec::new(),
             changed: false,

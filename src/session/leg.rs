@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 
-use super::Output;
 use super::clearance::Clearance;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, KEPT};
 use super::keys::LegKeys;
 use super::redactor::{LegView, Verdict};
 use super::timeline::Timeline;
 use super::transcript::{Covered, utterances};
-use crate::audio::{MediaTime, SampleRate, Span};
+use super::{Examination, Output, Settings};
+use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::Leg;
-use crate::policy::{Mode, Policy, Redaction};
+use crate::policy::{Mode, Redaction};
 use crate::speech::{Heard, LegListener};
 use crate::telemetry::{Event, FailureCause};
 
@@ -21,8 +21,9 @@ const TOLD_AFTER: MediaTime = MediaTime::from_millis(1_600);
 /// One leg of a session.
 pub(super) struct LegState {
     pub(super) leg: Leg,
+    rate: SampleRate,
     pub(super) timeline: Timeline,
-    pub(super) listener: LegListener,
+    ear: Ear,
     pub(super) keys: LegKeys,
     pub(super) clearance: Clearance,
     /// The stretch of samples that did not get through and has not ended.
@@ -31,6 +32,41 @@ pub(super) struct LegState {
     covered: Vec<Covered>,
     /// Words before this were told.
     told: MediaTime,
+}
+
+/// What is made of the samples that have arrived.
+enum Ear {
+    Listens(Box<LegListener>),
+    /// Takes all for silence, up to the sample of this index.
+    Deaf(u64),
+}
+
+impl Ear {
+    fn hear(&mut self, rate: SampleRate, samples: &[i16], heard: &mut Vec<Heard>) {
+        match self {
+            Ear::Listens(listener) => listener.push(samples, heard),
+            Ear::Deaf(taken) => {
+                let from = rate.time_of(SampleIndex(*taken));
+                *taken += samples.len() as u64;
+                let span = Span::new(from, rate.time_of(SampleIndex(*taken)));
+                heard.push(Heard::Silence(span));
+            }
+        }
+    }
+
+    fn flush(&mut self, heard: &mut Vec<Heard>) {
+        match self {
+            Ear::Listens(listener) => listener.flush(heard),
+            Ear::Deaf(_) => {}
+        }
+    }
+
+    fn hurry(&mut self, hurries: bool) {
+        match self {
+            Ear::Listens(listener) => listener.hurry(hurries),
+            Ear::Deaf(_) => {}
+        }
+    }
 }
 
 /// Samples of one fate, still growing.
@@ -78,18 +114,25 @@ impl Fate {
 impl LegState {
     pub(super) fn new(
         leg: Leg,
-        rate: SampleRate,
-        policy: &Policy,
-        hold: MediaTime,
+        settings: &Settings,
         margin: MediaTime,
         capacity: usize,
         patience: u64,
     ) -> Self {
+        let rate = settings.rate;
+        let (ear, keys) = match settings.examination {
+            Examination::Everything => (
+                Ear::Listens(Box::new(LegListener::new(rate, settings.hold, margin))),
+                LegKeys::new(leg, rate, &settings.policy),
+            ),
+            Examination::NothingAtAll => (Ear::Deaf(0), LegKeys::deaf(leg, rate)),
+        };
         Self {
             leg,
+            rate,
             timeline: Timeline::new(capacity, patience),
-            listener: LegListener::new(rate, hold, margin),
-            keys: LegKeys::new(leg, rate, policy),
+            ear,
+            keys,
             clearance: Clearance::default(),
             open: None,
             covered: Vec::new(),
@@ -100,11 +143,11 @@ impl LegState {
     /// Hears the samples that are settled; all of them when the leg is `over`.
     pub(super) fn hear(&mut self, over: bool, heard: &mut Vec<Heard>) {
         self.timeline.listen(over, |samples| {
-            self.listener.push(samples, heard);
+            self.ear.hear(self.rate, samples, heard);
             self.keys.listen(samples);
         });
         if over {
-            self.listener.flush(heard);
+            self.ear.flush(heard);
             self.keys.finish();
         }
     }
@@ -113,10 +156,15 @@ impl LegState {
     /// still on their way come too late then.
     pub(super) fn stall(&mut self, heard: &mut Vec<Heard>) {
         self.timeline.listen(true, |samples| {
-            self.listener.push(samples, heard);
+            self.ear.hear(self.rate, samples, heard);
             self.keys.listen(samples);
         });
-        self.listener.flush(heard);
+        self.ear.flush(heard);
+    }
+
+    /// Whether what is said is to be examined as soon as there is a pause.
+    pub(super) fn hurry(&mut self, hurries: bool) {
+        self.ear.hurry(hurries);
     }
 
     pub(super) fn view<'a>(&'a self, plan: &'a [Redaction]) -> LegView<'a> {
@@ -154,6 +202,9 @@ impl LegState {
                     self.end_run(outputs);
                     self.open = fate.map(|fate| {
                         let label = fate.label().to_owned();
+                        // Where no word is ever heard none is told, after which they are forgotten else.
+                        let oldest = span.start - KEPT;
+                        self.covered.retain(|cover| cover.span.end >= oldest);
                         self.covered.push(Covered { span, label });
                         OpenRun { span, fate }
                     });
@@ -213,6 +264,11 @@ impl LegState {
     pub(super) fn close(&mut self, conversation: &Conversation, outputs: &mut VecDeque<Output>) {
         self.end_run(outputs);
         self.tell(conversation, MediaTime::MAX, true, outputs);
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept_for_transcript(&self) -> usize {
+        self.covered.len()
     }
 
     fn end_run(&mut self, outputs: &mut VecDeque<Output>) {

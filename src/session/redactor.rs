@@ -5,6 +5,8 @@
 //!
 //! **Architecture invariant:** the only maker of [`CleanAudio`].
 
+use std::ops::Range;
+
 use super::clearance::Clearance;
 use super::fill::Filler;
 use super::hold::HoldBuffer;
@@ -89,6 +91,9 @@ pub(super) struct Released {
     pub(super) verdicts: Vec<Vec<(Span, Verdict)>>,
 }
 
+/// Samples of one verdict.
+type Run = (Range<u64>, Verdict);
+
 /// Releases samples `from..to` of all legs.
 ///
 /// `margin` is how much after a sample must have been examined; beyond `end`, the end of the call if it
@@ -102,53 +107,57 @@ pub(super) fn release(
     filler: &Filler,
 ) -> Released {
     let length = (to - from) as usize;
-    let judged: Vec<Vec<Verdict>> = legs
-        .iter()
-        .map(|leg| judge(rate, leg, (from, to), margin, end))
-        .collect();
-    let mut paused = vec![false; length];
+    let mut audible: Vec<Range<u64>> = std::iter::once(from..to).collect();
     let mut channels: Vec<Vec<i16>> = Vec::with_capacity(legs.len());
-    for (leg, verdicts) in legs.iter().zip(&judged) {
+    let mut verdicts = Vec::with_capacity(legs.len());
+    for leg in legs {
+        let runs = judge(rate, leg, (from, to), margin, end);
         let mut samples = Vec::with_capacity(length);
         leg.held.read(from, to, &mut samples);
         samples.resize(length, 0);
-        for (offset, verdict) in verdicts.iter().enumerate() {
-            let fill = match *verdict {
+        for (run, verdict) in &runs {
+            let fill: &dyn Fn(u64) -> i16 = match *verdict {
                 Verdict::Clear => continue,
-                Verdict::Late | Verdict::Failed(_) => filler.default_sample(from + offset as u64),
+                Verdict::Late | Verdict::Failed(_) => &|index| filler.default_sample(index),
                 Verdict::Hidden(number) => {
                     let redaction = leg.redactions.iter().find(|(other, _)| *other == number);
-                    paused[offset] |= redaction.is_some_and(|(_, hide)| hide.mode == Mode::Pause);
-                    redaction.map_or(0, |(_, hide)| {
-                        filler.sample(hide.fill, from + offset as u64)
-                    })
+                    if redaction.is_some_and(|(_, hide)| hide.mode == Mode::Pause) {
+                        cut(&mut audible, run);
+                    }
+                    &move |index| redaction.map_or(0, |(_, hide)| filler.sample(hide.fill, index))
                 }
             };
-            samples[offset] = fill;
+            let place = (run.start - from) as usize..(run.end - from) as usize;
+            for (index, sample) in run.clone().zip(&mut samples[place]) {
+                *sample = fill(index);
+            }
         }
         channels.push(samples);
+        let spans = runs.into_iter().map(|(run, verdict)| {
+            let time = |index| rate.time_of(SampleIndex(index));
+            (Span::new(time(run.start), time(run.end)), verdict)
+        });
+        verdicts.push(spans.collect());
     }
     Released {
-        audio: without_pauses(rate, from, channels, &paused),
-        verdicts: judged
-            .iter()
-            .map(|verdicts| runs(rate, from, verdicts))
-            .collect(),
+        audio: without_pauses(rate, from..to, channels, audible),
+        verdicts,
     }
 }
 
+/// The verdicts of samples `from..to` of a leg, in order, neighbours being different.
 fn judge(
     rate: SampleRate,
     leg: &LegView<'_>,
     (from, to): (u64, u64),
     margin: MediaTime,
     end: Option<MediaTime>,
-) -> Vec<Verdict> {
-    let mut verdicts = vec![Verdict::Late; (to - from) as usize];
+) -> Vec<Run> {
+    let mut runs = vec![(from..to, Verdict::Late)];
     let mut mark = |span: Span, verdict: Verdict| {
         let first = rate.index_at(span.start).0.clamp(from, to);
         let last = rate.index_at(span.end).0.clamp(first, to);
-        verdicts[(first - from) as usize..(last - from) as usize].fill(verdict);
+        paint(&mut runs, first..last, verdict);
     };
     for span in leg.clearance.examined.iter() {
         let known_to_the_end = end.is_some_and(|end| span.end >= end);
@@ -169,48 +178,66 @@ fn judge(
     for (number, redaction) in &leg.redactions {
         mark(redaction.span, Verdict::Hidden(*number));
     }
-    verdicts
-}
-
-fn runs(rate: SampleRate, from: u64, verdicts: &[Verdict]) -> Vec<(Span, Verdict)> {
-    let time = |offset: usize| rate.time_of(SampleIndex(from + offset as u64));
-    let mut runs = Vec::new();
-    let mut start = 0;
-    for offset in 1..=verdicts.len() {
-        if offset == verdicts.len() || verdicts[offset] != verdicts[start] {
-            runs.push((Span::new(time(start), time(offset)), verdicts[start]));
-            start = offset;
+    runs.dedup_by(|next, last| {
+        let is_same = next.1 == last.1;
+        if is_same {
+            last.0.end = next.0.end;
         }
-    }
+        is_same
+    });
     runs
 }
 
-/// Cuts the samples at which any leg is paused out of every leg.
+/// Gives samples a verdict in place of what they had.
+fn paint(runs: &mut Vec<Run>, over: Range<u64>, verdict: Verdict) {
+    if over.is_empty() {
+        return;
+    }
+    if let [(only, known)] = &mut runs[..]
+        && *only == over
+    {
+        *known = verdict;
+        return;
+    }
+    let painted = std::mem::take(runs).into_iter().flat_map(|(run, known)| {
+        let before = run.start..run.end.min(over.start);
+        let within = run.start.max(over.start)..run.end.min(over.end);
+        let after = run.start.max(over.end)..run.end;
+        [(before, known), (within, verdict), (after, known)]
+    });
+    *runs = painted.filter(|(run, _)| !run.is_empty()).collect();
+}
+
+/// Takes samples out of ranges.
+fn cut(ranges: &mut Vec<Range<u64>>, out: &Range<u64>) {
+    let rest = std::mem::take(ranges).into_iter().flat_map(|range| {
+        [
+            range.start..range.end.min(out.start),
+            range.start.max(out.end)..range.end,
+        ]
+    });
+    *ranges = rest.filter(|range| !range.is_empty()).collect();
+}
+
+/// Blocks of the samples at which no leg is paused, which are cut out of every leg.
 fn without_pauses(
     rate: SampleRate,
-    from: u64,
+    all: Range<u64>,
     channels: Vec<Vec<i16>>,
-    paused: &[bool],
+    audible: Vec<Range<u64>>,
 ) -> Vec<CleanAudio> {
-    let mut blocks = Vec::new();
-    let mut offset = 0;
-    while offset < paused.len() {
-        let state = paused[offset];
-        let length = paused[offset..]
-            .iter()
-            .take_while(|&&other| other == state)
-            .count();
-        if !state {
-            blocks.push(CleanAudio {
-                rate,
-                start: SampleIndex(from + offset as u64),
-                channels: channels
-                    .iter()
-                    .map(|samples| samples[offset..offset + length].to_vec())
-                    .collect(),
-            });
-        }
-        offset += length;
+    let block = |start: u64, channels| CleanAudio {
+        rate,
+        start: SampleIndex(start),
+        channels,
+    };
+    if audible == [all.clone()] {
+        return vec![block(all.start, channels)];
     }
-    blocks
+    let part = |range: &Range<u64>| {
+        let place = (range.start - all.start) as usize..(range.end - all.start) as usize;
+        let cut = |samples: &Vec<i16>| samples[place.clone()].to_vec();
+        block(range.start, channels.iter().map(cut).collect())
+    };
+    audible.iter().map(part).collect()
 }

@@ -113,6 +113,43 @@ fn what_is_answered_in_time_leaves_bit_for_bit() {
 }
 
 #[test]
+fn a_call_that_is_not_examined_leaves_as_it_was() {
+    let mut session = Session::new(Settings {
+        examination: Examination::NothingAtAll,
+        ..harness::settings(2, 8_000, 2_000)
+    });
+    let input = harness::loud(0, 8_000 * 5);
+    let mut released: [Vec<i16>; 2] = Default::default();
+    let mut take = |session: &mut Session| {
+        while let Some(output) = session.poll_output() {
+            match output {
+                Output::Release(audio) => {
+                    for (leg, samples) in released.iter_mut().zip(audio.channels()) {
+                        leg.extend(samples);
+                    }
+                }
+                Output::Ended => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        released[0].len()
+    };
+    for (frame, samples) in (0..).zip(input.chunks(160)) {
+        for leg in [Leg::Agent, Leg::Customer] {
+            let at = SampleIndex(frame * 160);
+            let samples = Sensitive::new(samples.to_vec());
+            session.handle_audio(RawFrame { leg, at, samples });
+        }
+        session.handle_key(Leg::Customer, None);
+        let held = (frame as usize + 1) * 160 - take(&mut session);
+        assert!(held <= 16_000, "{held} samples are held");
+    }
+    session.handle_end();
+    assert_eq!(take(&mut session), input.len());
+    assert!(released[0] == input && released[1] == input);
+}
+
+#[test]
 fn what_is_never_answered_leaves_as_silence() {
     let played = play(&steady(vec![Answer::Never]));
     let audible = played
@@ -160,6 +197,34 @@ fn a_gap_of_minutes_is_filled_and_a_longer_one_ends_the_call() {
     let ended = std::iter::from_fn(|| session.poll_output()).any(|o| matches!(o, Output::Ended));
     assert!(ended);
     assert_eq!(session.released().seconds(), 300.02);
+}
+
+#[test]
+fn where_nothing_is_ever_heard_nothing_is_kept_for_the_transcript() {
+    let mut session = Session::new(harness::settings(1, 8_000, 2_000));
+    let turn = 8_000 * 2;
+    let mut kept = Vec::new();
+    for number in 0..300_u64 {
+        let sound = if number % 2 == 0 {
+            harness::loud(number, turn)
+        } else {
+            vec![0; turn]
+        };
+        session.handle_audio(RawFrame {
+            leg: Leg::Mixed,
+            at: SampleIndex(number * turn as u64),
+            samples: Sensitive::new(sound),
+        });
+        kept.push(session.legs[0].kept_for_transcript());
+        while let Some(output) = session.poll_output() {
+            if let Output::Transcribe(window) = output {
+                session.handle_transcript(window.id, Err(FailureCause::Overload));
+            }
+        }
+    }
+    let (halfway, in_the_end) = (kept[149], kept[299]);
+    assert!(halfway > 0, "stretches that were filled are kept");
+    assert!(in_the_end <= halfway + 10, "{halfway}, then {in_the_end}");
 }
 
 #[test]

@@ -14,10 +14,10 @@
     reason = "a benchmark prints, and ends when something is wrong"
 )]
 
-use std::io::{BufRead, BufReader};
+#[path = "load/gateway.rs"]
+mod gateway;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -26,165 +26,74 @@ use hushgate::call::CallId;
 use hushgate::config::Door;
 use hushgate::config::doors::Protocol;
 use hushgate::egress::Report;
-use hushgate::engine::pool::Job;
-use hushgate::gateway::Transcriber;
 use hushgate::gateway::player::{Playback, Speed};
-use hushgate::gateway::serve::{Entrance, Limits, Server, Settings, folder};
-use hushgate::policy::Policy;
-use hushgate::speech::Transcript;
+use hushgate::gateway::serve::folder;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_util::sync::CancellationToken;
 
-/// An engine that hears nothing.
-struct Deaf;
-
-impl Transcriber for Deaf {
-    fn submit(&self, job: Job) {
-        let id = job.window.id;
-        (job.reply)(id, Ok(Transcript::default()));
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        Ok(())
-    }
-
-    fn model_sha256(&self) -> &str {
-        "deaf"
-    }
-}
+use gateway::{Process, processor_time, serve, settings};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    let place = |name: &str| arguments.iter().position(|argument| argument == name);
     let number = |name: &str, default: usize| {
-        let at = arguments.iter().position(|argument| argument == name);
-        at.and_then(|at| arguments.get(at + 1)?.parse().ok())
+        place(name)
+            .and_then(|at| arguments.get(at + 1)?.parse().ok())
             .unwrap_or(default)
     };
-    let threads = if arguments.iter().any(|argument| argument == "--gateway") {
-        number("--threads", 2)
-    } else {
-        1
-    };
+    hushgate::gateway::process::allow_open_files(16_384).unwrap();
+    if let Some(at) = place("--gateway") {
+        let doors = [Protocol::Twilio, Protocol::Audiohook].map(Door::new);
+        let recordings = folder(arguments[at + 1].clone().into());
+        let settings = settings(doors, MediaTime::from_millis(6_000), recordings);
+        return serve(settings, number("--threads", 2), || {});
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
+        .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    hushgate::gateway::process::allow_open_files(16_384).unwrap();
-    if let Some(at) = arguments
-        .iter()
-        .position(|argument| argument == "--gateway")
-    {
-        runtime.block_on(gateway(Path::new(&arguments[at + 1])));
-    } else {
-        let load = (
-            number("--idle", 1_000),
-            number("--calls", 200),
-            number("--seconds", 60),
-        );
-        runtime.block_on(measure(load.0, load.1, load.2));
-    }
+    let load = (
+        number("--idle", 1_000),
+        number("--calls", 200),
+        number("--seconds", 60),
+    );
+    runtime.block_on(measure(load.0, load.1, load.2));
 }
 
-/// The gateway's process: until its input ends.
-async fn gateway(recordings: &Path) {
-    let settings = Settings {
-        hold: MediaTime::from_millis(6_000),
-        policy: Arc::new(Policy::default()),
-        tls: None,
-        doors: [Protocol::Twilio, Protocol::Audiohook]
-            .map(|protocol| Entrance::new(Door::new(protocol)).unwrap())
-            .to_vec(),
-        max_connections: 10_000,
-        max_calls: 5_000,
-        learns_capacity: false,
-        longest_hold: None,
-        overload: hushgate::config::Overload::Refuse,
-        tapes: folder(recordings.to_owned()),
-        limits: Limits::default(),
-        audit: None,
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let shutdown = CancellationToken::new();
-    let (server, engine) = Server::new(listener, settings, shutdown.clone());
-    println!("{}", server.address().unwrap());
-    engine.install(Arc::new(Deaf));
-    let serving = tokio::spawn(server.run());
-    let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
-    let _ = ended.await;
-    shutdown.cancel();
-    serving.await.unwrap();
-}
-
-/// The gateway's process, ended with this one.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
-}
-
-impl Process {
-    /// Memory in use, in KiB.
-    fn resident(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-
-    /// Processor time so far, in seconds.
-    fn processor_time(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.0.id())).unwrap();
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap()
-            .split_whitespace()
-            .collect();
-        // utime and stime are fields 14 and 15 of proc(5), in hundredths of a second.
-        let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
-        (ticks(11) + ticks(12)) / 100.0
-    }
+/// Memory of a process in use, in KiB.
+fn resident(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 async fn measure(idle: usize, calls: usize, seconds: usize) {
     let recordings = tempfile::tempdir().unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .arg("--gateway")
-        .arg(recordings.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut address = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut address)
-        .unwrap();
-    let (address, process) = (address.trim().to_owned(), Process(child));
+    let path = recordings.path().to_str().unwrap();
+    let (child, _says, address) = Process::start(&["--gateway", path]);
+    let process = child.0.id();
 
     // One of each first, so that what is made once is not counted.
     let warm = session(&address, 0).await;
-    let before = process.resident();
+    let before = resident(process);
     let mut sessions = Vec::new();
     for number in 1..=idle {
         sessions.push(session(&address, number).await);
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let idle_memory = process.resident() - before;
+    let idle_memory = resident(process) - before;
     println!(
         "{idle} idle sessions: {:.1} KiB each",
         idle_memory as f64 / idle.max(1) as f64
     );
 
     let (agent, customer) = speech(seconds);
-    let (memory, time) = (process.resident(), process.processor_time());
+    let (memory, time) = (resident(process), processor_time(process));
     let mut playing = Vec::new();
     for number in 0..calls {
         let playback = Playback {
@@ -213,14 +122,14 @@ async fn measure(idle: usize, calls: usize, seconds: usize) {
         }));
     }
     tokio::time::sleep(Duration::from_secs(seconds as u64 * 3 / 4)).await;
-    let busy_memory = process.resident().saturating_sub(memory);
+    let busy_memory = resident(process).saturating_sub(memory);
     let (mut whole, mut behind) = (0, Duration::ZERO);
     for call in playing {
         let (closed, late) = call.await.unwrap();
         whole += usize::from(closed);
         behind = behind.max(late);
     }
-    let used = process.processor_time() - time;
+    let used = processor_time(process) - time;
     let (mut late, mut failed, mut short) = (0.0, 0.0, 0);
     for number in 0..calls {
         let text =

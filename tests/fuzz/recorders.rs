@@ -15,7 +15,7 @@ use hushgate::egress::forward::twilio::{Style, TwilioSpeaker};
 use hushgate::egress::forward::vonage::VonageSpeaker;
 use hushgate::egress::forward::{Heard, Outgoing, Past, Speaker, Standing, StreamFacts};
 use hushgate::policy::Policy;
-use hushgate::session::{CleanAudio, Output, RawFrame, Session, Settings};
+use hushgate::session::{CleanAudio, Examination, Output, RawFrame, Session, Settings};
 use hushgate::telemetry::FailureCause;
 use uuid::Uuid;
 
@@ -336,6 +336,7 @@ fn silence() -> &'static [CleanAudio] {
             rate,
             hold: MediaTime::from_millis(2_000),
             policy: Policy::default().into(),
+            examination: Examination::Everything,
         });
         let mut blocks = Vec::new();
         let packet = rate.samples_in(MediaTime::from_millis(20));

@@ -20,6 +20,7 @@ use hushgate::gateway::Transcriber;
 use hushgate::gateway::player::{Playback, Speed};
 use hushgate::gateway::serve::{Entrance, Limits, Server, Settings, folder};
 use hushgate::policy::Policy;
+use hushgate::session::Examination;
 use hushgate::speech::{Transcript, Window, Word};
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -117,6 +118,7 @@ pub(crate) fn settings(recordings: &Path) -> Settings {
     Settings {
         hold: MediaTime::from_millis(HOLD.as_millis() as u64),
         policy: Arc::new(Policy::default()),
+        examination: Examination::Everything,
         tls: None,
         doors: vec![Entrance::new(Door::new(Protocol::Twilio)).unwrap()],
         max_connections: 2_000,

@@ -154,6 +154,7 @@ impl Plan {
             rate,
             hold: self.hold,
             policy: Arc::clone(&self.policy),
+            examination: crate::session::Examination::Everything,
         }
     }
 }

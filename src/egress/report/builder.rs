@@ -1,8 +1,11 @@
 //! From events and released audio to the report of a call.
 
+use std::path::Path;
+
+use super::said::{Said, Transcript};
 use super::{
     CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, RecorderOutcome, RecorderStep,
-    Report, SCHEMA, SpokenWord, Stretch, Totals, Utterance,
+    Report, SCHEMA, Stretch, Totals,
 };
 use crate::audio::{MediaTime, SampleIndex, Span};
 use crate::call::Leg;
@@ -27,7 +30,7 @@ pub struct ReportBuilder {
     gaps: Vec<(Span, SampleIndex)>,
     not_forwarded: Vec<Stretch>,
     recorder_control: Vec<RecorderStep>,
-    transcript: Vec<Utterance>,
+    transcript: Transcript,
     dropped_samples: u64,
 }
 
@@ -55,8 +58,17 @@ impl ReportBuilder {
             gaps: Vec::new(),
             not_forwarded: Vec::new(),
             recorder_control: Vec::new(),
-            transcript: Vec::new(),
+            transcript: Transcript::default(),
             dropped_samples: 0,
+        }
+    }
+
+    /// Begins the report of a call that may be long: what was said a while ago waits in a file without a name in
+    /// this folder.
+    pub fn within(folder: &Path, facts: CallFacts) -> Self {
+        Self {
+            transcript: Transcript::within(folder.to_owned()),
+            ..Self::new(facts)
         }
     }
 
@@ -113,20 +125,19 @@ impl ReportBuilder {
                 span,
                 text,
                 words,
-            } => self.transcript.push(Utterance {
-                leg: *leg,
-                start: span.start.seconds(),
-                end: span.end.seconds(),
-                text: text.clone(),
-                words: words
-                    .iter()
-                    .map(|word| SpokenWord {
-                        start: word.span.start.seconds(),
-                        end: word.span.end.seconds(),
-                        text: word.text.clone(),
-                    })
-                    .collect(),
-            }),
+            } => {
+                let micros = |span: &Span| (span.start.micros(), span.end.micros());
+                let words = words.iter().map(|word| {
+                    let (start, end) = micros(&word.span);
+                    (start, end, word.text.clone())
+                });
+                self.transcript.push(Said {
+                    leg: *leg,
+                    span: micros(span),
+                    text: text.clone(),
+                    words: words.collect(),
+                });
+            }
             Event::NotForwarded { span } => self.not_forwarded.push(Stretch {
                 start: span.start.seconds(),
                 end: span.end.seconds(),
@@ -200,11 +211,6 @@ impl ReportBuilder {
             .sort_by_key(|hidden| (hidden.span.start, hidden.leg));
         self.late.sort_by_key(|(leg, span)| (span.start, *leg));
         self.failed.sort_by_key(|(leg, span, _)| (span.start, *leg));
-        self.transcript.sort_by(|a, b| {
-            (a.start, a.leg)
-                .partial_cmp(&(b.start, b.leg))
-                .unwrap_or(std::cmp::Ordering::Equal)
-        });
         let (late_s, failed_s) = self.unexamined();
         Report {
             schema: SCHEMA,
@@ -278,7 +284,7 @@ impl ReportBuilder {
                 .collect(),
             not_forwarded: self.not_forwarded,
             recorder_control: self.recorder_control,
-            transcript: self.transcript,
+            transcript: self.transcript.into_utterances(),
             engine: EngineWork {
                 cpu_s: rounded(engine.cpu_s),
                 ..engine

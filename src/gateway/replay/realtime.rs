@@ -12,6 +12,7 @@ use crate::audio::{MediaTime, SampleIndex};
 use crate::call::{CallId, Sensitive};
 use crate::egress::{CallFacts, EngineWork, Recorder, Recording, Report};
 use crate::gateway::call::{Call, Input};
+use crate::gateway::taping::Recorders;
 use crate::gateway::{Tape, TapeFactory, Transcriber};
 use crate::session::{RawFrame, Settings};
 use crate::telemetry::Event;
@@ -44,8 +45,10 @@ pub async fn play_live(
             rate,
             hold: settings.hold,
             policy: settings.policy,
+            examination: settings.examination,
             engine,
             tapes: Arc::new(Tapes(Arc::clone(&tapes))),
+            recorders: Recorders::default(),
             forward: None,
             control: None,
             permit,

@@ -105,6 +105,7 @@ fn settings(workers: usize) -> Settings {
             rate: SampleRate::TELEPHONE,
             hold: MediaTime::from_seconds(6.0),
             policy: Default::default(),
+            examination: crate::session::Examination::Everything,
         },
         workers: NonZeroUsize::new(workers).unwrap(),
     }

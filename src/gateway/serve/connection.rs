@@ -4,10 +4,11 @@
 //! that gets more. Bad messages are counted, and told in one line when the connection ends.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::Shared;
 use super::live::{CannotBegin, Live, NewCall};
@@ -15,6 +16,7 @@ use super::wire::{Received, Wire};
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
+use crate::gateway::alarm::Alarm;
 use crate::gateway::call::{Input, Transcriber};
 use crate::gateway::control::Controller;
 use crate::gateway::forwarding::Route;
@@ -202,31 +204,37 @@ impl Reader {
     async fn read(&mut self) -> End {
         let start_by = Instant::now() + self.shared.settings.limits.start;
         let shutdown = self.shared.shutdown.clone();
+        let mut shutting_down = pin!(shutdown.cancelled());
+        let mut alarm = Alarm::new();
         let mut arrivals = Vec::new();
         let mut flushed = false;
         let mut silent_since = Instant::now();
         loop {
             let (by, impatience) = match self.live {
-                None if !self.adapter.stays_without_call() => (
-                    start_by,
-                    End::abnormal(code::POLICY, "no start message in time"),
-                ),
-                _ => (
-                    silent_since + self.idle,
-                    End::abnormal(code::POLICY, "no message in time"),
-                ),
+                None if !self.adapter.stays_without_call() => {
+                    (start_by, "no start message in time")
+                }
+                _ => (silent_since + self.idle, "no message in time"),
             };
-            let quiet = Instant::now() + QUIET;
+            if by <= silent_since {
+                // However much it says meanwhile.
+                return End::abnormal(code::POLICY, impatience);
+            }
+            let quiet = (self.live.is_some() && !flushed).then(|| silent_since + QUIET);
+            let next = quiet.map_or(by, |quiet| quiet.min(by));
             let message = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => {
+                message = self.wire.receive() => message,
+                () = shutting_down.as_mut() => {
                     return End::abnormal(code::GOING_AWAY, "the gateway is shutting down");
                 }
                 () = call_over(&self.live) => {
                     return End::abnormal(code::INTERNAL, "the call cannot go on");
                 }
-                message = timeout_at(by, self.wire.receive()) => message,
-                () = sleep_until(quiet), if self.live.is_some() && !flushed => {
+                () = alarm.at(next) => {
+                    if next == by {
+                        return End::abnormal(code::POLICY, impatience);
+                    }
                     flushed = true;
                     self.adapter.flush(&mut arrivals);
                     for arrival in arrivals.drain(..) {
@@ -240,10 +248,9 @@ impl Reader {
             flushed = false;
             silent_since = Instant::now();
             let message = match message {
-                Err(_) => return impatience,
-                Ok(None) => return End::abnormal(None, "the connection was closed without stop"),
-                Ok(Some(Err(error))) => return broken(&error),
-                Ok(Some(Ok(message))) => message,
+                None => return End::abnormal(None, "the connection was closed without stop"),
+                Some(Err(error)) => return broken(&error),
+                Some(Ok(message)) => message,
             };
             let since = self.begun.elapsed();
             let outcome = match message {

@@ -26,11 +26,40 @@ pub(super) struct Head<'a> {
     pub(super) stream: Option<Cow<'a, str>>,
 }
 
+/// A `media` message whole: nearly all messages are one, and it is read in one go.
+#[derive(Deserialize)]
+struct Packet<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(
+        borrow,
+        default,
+        rename = "streamSid",
+        alias = "stream_id",
+        alias = "streamId"
+    )]
+    stream: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    media: Media<'a>,
+}
+
+/// Reads what every message has, and the body of a `media` message that is as it should be.
+pub(super) fn read(text: &str) -> serde_json::Result<(Head<'_>, Option<Media<'_>>)> {
+    match serde_json::from_str(text) {
+        Ok(Packet {
+            event,
+            stream,
+            media,
+        }) if event == "media" => Ok((Head { event, stream }, Some(media))),
+        _ => Ok((serde_json::from_str(text)?, None)),
+    }
+}
+
 /// A message's body, which is under its event's name.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "Body: Deserialize<'de>"))]
 pub(super) struct Envelope<Body> {
-    #[serde(alias = "start", alias = "media", alias = "dtmf")]
+    #[serde(alias = "start", alias = "dtmf")]
     body: Body,
 }
 

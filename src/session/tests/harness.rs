@@ -81,6 +81,7 @@ pub(super) fn settings(channels: usize, rate: u32, hold: u64) -> Settings {
         rate: SampleRate::new(rate).unwrap(),
         hold: MediaTime::from_millis(hold),
         policy: Arc::new(Policy::default()),
+        examination: Examination::Everything,
     }
 }
 

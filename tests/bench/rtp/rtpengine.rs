@@ -6,8 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sender::{Legs, MARK, NIBBLES, now, time};
-use super::subject::{Delays, Histogram, Subject, keep_to_core, processor_time};
+use hushgate::audio::g711::Law;
+
+use super::load::delays::{Delays, Histogram, Watch};
+use super::load::gateway::processor_time;
+use super::load::sender::Line;
+use super::load::stamp::now;
+use super::load::{Subject, keep_to_core};
+use super::plain::Legs;
 
 /// Where audio is in an RTP packet without extensions.
 const HEADER: usize = 12;
@@ -120,17 +126,13 @@ impl Rtpengine {
     }
 }
 
-/// Reads the times in what comes back.
+/// Reads the stamps in what comes back.
 fn listen(party: &UdpSocket, delays: &Histogram) {
     let mut buffer = [0; 2_048];
     while let Ok(length) = party.recv(&mut buffer) {
         let audio = buffer[..length].get(HEADER..).unwrap_or_default();
-        if let Some(nibbles) = audio
-            .strip_prefix(&MARK)
-            .and_then(|rest| rest.get(..NIBBLES))
-        {
-            delays.left(time(nibbles.iter().copied()));
-        }
+        // Packets of all calls come here, each with a whole stamp.
+        Watch::new(0).see(&Law::Mu.decode(audio), delays);
     }
 }
 
@@ -142,15 +144,16 @@ impl Drop for Rtpengine {
 }
 
 impl Subject for Rtpengine {
-    fn add_call(&mut self, number: usize) -> Legs {
+    fn add_call(&mut self, number: usize) -> Box<dyn Line> {
         let call = format!("call-{number}");
         // The answer to each says where the other one sends.
         let second = self.describe("offer", &call, 0);
         let first = self.describe("answer", &call, 1);
-        Legs {
+        Box::new(Legs {
             to: [first, second],
             from: self.parties.clone(),
-        }
+            source: number as u32 * 2,
+        })
     }
 
     fn take_delays(&mut self) -> Delays {

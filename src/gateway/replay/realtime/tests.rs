@@ -50,6 +50,7 @@ async fn played(folder: &Path, mut source: Loud) -> anyhow::Result<(Recording, R
         rate: SampleRate::TELEPHONE,
         hold: MediaTime::from_seconds(2.0),
         policy: Default::default(),
+        examination: crate::session::Examination::Everything,
     };
     let call = CallId::new("live").unwrap();
     play_live(

@@ -9,7 +9,7 @@ use crate::audio::MediaTime;
 use crate::audio::encoding::Encoding;
 use crate::audio::g711::Law;
 use crate::policy::Policy;
-use crate::session::{Output, Session, Settings};
+use crate::session::{Examination, Output, Session, Settings};
 
 /// The samples of each leg, agent first; `None` where nothing was heard. Fails if a place is taken twice.
 #[derive(Default)]
@@ -151,6 +151,7 @@ fn a_lone_leg_makes_a_call() {
             rate,
             hold: MediaTime::from_millis(6_000),
             policy: Arc::new(Policy::default()),
+            examination: Examination::Everything,
         });
         for _ in 0..50 {
             let silence = Incoming::Binary(&[0xFF; 160]);
