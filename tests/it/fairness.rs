@@ -28,8 +28,8 @@ fn talk(seed: u64, millis: usize, offset: usize) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_flood_of_windows_makes_nobody_else_late() {
     const MILLIS: usize = 20_000;
-    // Whatever its length, a window takes 600 ms: the flood alone wants more than the worker has.
-    let gateway = Gateway::start_engine(pool(&slow(600, 0)), |settings| {
+    // Whatever its length, a window takes half a second: the flood alone wants more than the worker has.
+    let gateway = Gateway::start_engine(pool(&slow(500, 0)), |settings| {
         settings.hold = hushgate::audio::MediaTime::from_millis(6_000);
     })
     .await;

@@ -3,7 +3,7 @@
 //! Every call that is listened to has a [`Measured`] engine of its own, which also keeps the call to its share. The
 //! meter's lock is held for a few additions and never while an engine or a call is called.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ const LEAST_GIVEN: Duration = Duration::from_millis(500);
 const MOST_SLACKS: usize = 4_096;
 /// How fast the part of their time that windows take follows, for each answer.
 const TAKEN_WEIGHT: f64 = 0.1;
+/// The part of their time beyond which windows are said to wait for long.
+const BEHIND: f64 = 0.5;
 /// Of a period's answers, the part that may be worse than the slack that is told.
 const WORST: usize = 20;
 
@@ -35,7 +37,7 @@ pub(in crate::gateway) struct Meter {
 struct State {
     /// Calls that are listened to.
     calls: usize,
-    /// Windows under way.
+    /// Windows with the engine.
     outstanding: usize,
     /// When the period began.
     began: Instant,
@@ -116,26 +118,24 @@ impl Meter {
         state.calls = state.calls.saturating_sub(1);
     }
 
-    /// A window of a call comes in; whether it may.
-    fn begin(&self, own: &AtomicUsize, seconds: f64) -> bool {
+    /// A window of a call goes to the engine, which has `own` of them; whether it may.
+    fn enter(&self, own: usize, window: &Asked) -> bool {
         let mut state = self.state();
-        state.period.submitted += seconds;
-        let under_way = own.load(Ordering::Relaxed);
-        let is_behind = state.taken > 0.5;
-        if !share::allows(under_way, state.outstanding, state.calls, is_behind) {
+        let is_behind = state.taken > BEHIND;
+        if !share::allows(own, state.outstanding, state.calls, is_behind) {
             return false;
         }
         state.outstanding += 1;
-        own.store(under_way + 1, Ordering::Relaxed);
+        if !window.has_waited {
+            state.period.submitted += window.seconds;
+        }
         true
     }
 
     /// A window was answered.
-    fn end(&self, own: &AtomicUsize, window: &Asked, failure: Option<FailureCause>, now: Instant) {
+    fn answered(&self, window: &Asked, failure: Option<FailureCause>, now: Instant) {
         let mut state = self.state();
         state.outstanding = state.outstanding.saturating_sub(1);
-        let under_way = own.load(Ordering::Relaxed);
-        own.store(under_way.saturating_sub(1), Ordering::Relaxed);
         let was_heard = !matches!(
             failure,
             Some(FailureCause::Overload | FailureCause::RecogniserStuck)
@@ -144,98 +144,169 @@ impl Meter {
             state.period.heard += window.seconds;
         }
         let given = window.deadline.saturating_duration_since(window.at);
-        if given >= LEAST_GIVEN {
-            let left = window.deadline.saturating_duration_since(now);
-            let slack = if was_heard {
-                left.as_secs_f64() / given.as_secs_f64()
-            } else {
-                0.0
-            };
-            state.taken += (1.0 - slack - state.taken) * TAKEN_WEIGHT;
-            if state.slacks.len() < MOST_SLACKS {
-                state.slacks.push(slack);
-            }
+        if given < LEAST_GIVEN {
+            return;
+        }
+        let left = window.deadline.saturating_duration_since(now);
+        let slack = if was_heard {
+            left.as_secs_f64() / given.as_secs_f64()
+        } else {
+            0.0
+        };
+        state.taken += (1.0 - slack - state.taken) * TAKEN_WEIGHT;
+        if !window.has_waited && state.slacks.len() < MOST_SLACKS {
+            state.slacks.push(slack);
         }
     }
 }
 
-/// A window under way.
+/// A window on its way.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     seconds: f64,
+    /// When it went to the engine.
     at: Instant,
     deadline: Instant,
+    /// Whether it was beyond its call's share: it says nothing of how recognition keeps up with others.
+    has_waited: bool,
 }
 
-/// One call's engine: passes its windows on, within its share, and has them measured.
-pub(in crate::gateway) struct Measured {
+/// One call's engine: passes its windows on, as far as its share goes, and has them measured.
+pub(in crate::gateway) struct Measured(Arc<Call>);
+
+struct Call {
     engine: Arc<dyn Transcriber>,
     meter: Arc<Meter>,
-    /// Windows under way; changed under the meter's lock.
-    own: Arc<AtomicUsize>,
+    line: Mutex<Line>,
+}
+
+/// A call's windows.
+#[derive(Default)]
+struct Line {
+    /// How many are with the engine.
+    under_way: usize,
+    /// Beyond the call's share, the nearest deadline first, then by order of arrival. While any waits, one is under
+    /// way, whose answer lets the next one go.
+    waiting: BTreeMap<(Instant, u64), Job>,
+    arrivals: u64,
+}
+
+/// What is to be done with a window, out of locks.
+enum Step {
+    Submit(Job, Asked),
+    /// Its time came while it waited.
+    Refuse(Job),
 }
 
 impl Measured {
     /// For a call that begins; it counts as listened to until this is dropped.
     pub(in crate::gateway) fn new(engine: Arc<dyn Transcriber>, meter: &Arc<Meter>) -> Self {
         meter.join(Instant::now());
-        Self {
+        Self(Arc::new(Call {
             engine,
             meter: Arc::clone(meter),
-            own: Arc::default(),
-        }
+            line: Mutex::default(),
+        }))
     }
 }
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        self.meter.leave(Instant::now());
+        self.0.meter.leave(Instant::now());
+        let waiting = std::mem::take(&mut self.0.line().waiting);
+        for job in waiting.into_values() {
+            refuse(job);
+        }
     }
 }
 
-impl Transcriber for Measured {
-    fn submit(&self, job: Job) {
+impl Call {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing panics while it holds the lock.
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go what may go; `newest` has not waited if it goes now.
+    fn advance(self: &Arc<Self>, newest: Option<u64>) {
+        while let Some(step) = self.next_step(newest) {
+            match step {
+                Step::Submit(job, asked) => self.submit(job, asked),
+                Step::Refuse(job) => refuse(job),
+            }
+        }
+    }
+
+    fn next_step(&self, newest: Option<u64>) -> Option<Step> {
+        let now = Instant::now();
+        let mut line = self.line();
+        let under_way = line.under_way;
+        let first = line.waiting.first_entry()?;
+        let (deadline, arrival) = *first.key();
+        let asked = Asked {
+            seconds: first.get().window.samples.expose().len() as f64
+                / f64::from(SampleRate::SPEECH.hertz()),
+            at: now,
+            deadline,
+            has_waited: newest != Some(arrival),
+        };
+        if asked.has_waited && deadline <= now {
+            return Some(Step::Refuse(first.remove()));
+        }
+        if !self.meter.enter(under_way, &asked) {
+            return None;
+        }
+        let job = first.remove();
+        line.under_way += 1;
+        Some(Step::Submit(job, asked))
+    }
+
+    fn submit(self: &Arc<Self>, job: Job, asked: Asked) {
+        let call = Arc::clone(self);
         let Job {
             window,
             deadline,
             reply,
         } = job;
-        let asked = Asked {
-            seconds: window.samples.expose().len() as f64 / f64::from(SampleRate::SPEECH.hertz()),
-            at: Instant::now(),
-            deadline,
-        };
-        if !self.meter.begin(&self.own, asked.seconds) {
-            tracing::debug!("a window beyond the call's share of recognition is not examined");
-            reply(window.id, Err(FailureCause::Overload));
-            return;
-        }
-        let (meter, own) = (Arc::clone(&self.meter), Arc::clone(&self.own));
         self.engine.submit(Job {
             window,
             deadline,
             reply: Box::new(move |window, outcome| {
-                meter.end(
-                    &own,
-                    &asked,
-                    outcome.as_ref().err().copied(),
-                    Instant::now(),
-                );
+                let failure = outcome.as_ref().err().copied();
+                call.meter.answered(&asked, failure, Instant::now());
+                let mut line = call.line();
+                line.under_way = line.under_way.saturating_sub(1);
+                drop(line);
                 reply(window, outcome);
+                call.advance(None);
             }),
         });
     }
+}
+
+fn refuse(job: Job) {
+    (job.reply)(job.window.id, Err(FailureCause::Overload));
+}
+
+impl Transcriber for Measured {
+    fn submit(&self, job: Job) {
+        let mut line = self.0.line();
+        line.arrivals += 1;
+        let arrival = line.arrivals;
+        line.waiting.insert((job.deadline, arrival), job);
+        drop(line);
+        self.0.advance(Some(arrival));
+    }
 
     fn check(&self) -> anyhow::Result<()> {
-        self.engine.check()
+        self.0.engine.check()
     }
 
     fn model_sha256(&self) -> &str {
-        self.engine.model_sha256()
+        self.0.engine.model_sha256()
     }
 
     fn work(&self) -> Option<Work> {
-        self.engine.work()
+        self.0.engine.work()
     }
 }
 

@@ -12,11 +12,24 @@ use crate::speech::{Transcript, Window, WindowId};
 struct Patient(Mutex<Vec<(WindowId, Reply)>>);
 
 impl Patient {
-    fn answer(&self, outcome: &Outcome) {
+    /// Answers all that it was asked by now, and tells how many.
+    fn answer(&self, outcome: &Outcome) -> usize {
         let asked = std::mem::take(&mut *self.0.lock().unwrap());
+        let count = asked.len();
         for (id, reply) in asked {
             reply(id, outcome.clone());
         }
+        count
+    }
+
+    fn answer_one(&self, outcome: &Outcome) {
+        let (id, reply) = self.0.lock().unwrap().remove(0);
+        reply(id, outcome.clone());
+    }
+
+    /// How many windows wait for an answer.
+    fn asked(&self) -> usize {
+        self.0.lock().unwrap().len()
     }
 }
 
@@ -86,6 +99,7 @@ fn asked(at: Instant, given: Duration) -> Asked {
         seconds: 1.0,
         at,
         deadline: at + given,
+        has_waited: false,
     }
 }
 
@@ -94,12 +108,19 @@ fn what_happens_in_a_period_is_summed_up() {
     let begun = Instant::now();
     let at = |seconds| begun + Duration::from_secs(seconds);
     let meter = Meter::new(begun);
-    let (first, second) = (AtomicUsize::new(0), AtomicUsize::new(0));
     meter.join(begun);
     meter.join(at(1));
-    assert!(meter.begin(&first, 1.0) && meter.begin(&second, 1.0));
-    meter.end(&first, &asked(at(1), GIVEN), None, at(4));
-    meter.end(&second, &asked(at(1), GIVEN), None, at(2));
+    let window = asked(at(1), GIVEN);
+    let beyond_its_share = Asked {
+        has_waited: true,
+        ..window
+    };
+    for window in [window, window, beyond_its_share] {
+        assert!(meter.enter(0, &window));
+    }
+    meter.answered(&window, None, at(4));
+    meter.answered(&window, None, at(2));
+    meter.answered(&beyond_its_share, None, at(5));
     meter.leave(at(4));
     let period = meter.take(at(4), Duration::from_millis(700));
     let expected = Period {
@@ -107,7 +128,7 @@ fn what_happens_in_a_period_is_summed_up() {
         call_seconds: 7.0,
         calls: 2,
         submitted: 2.0,
-        heard: 2.0,
+        heard: 3.0,
         busy: Duration::from_millis(700),
         slack: Some(0.25),
     };
@@ -128,10 +149,9 @@ fn late_and_refused_windows_have_no_slack() {
     let begun = Instant::now();
     let at = |seconds| begun + Duration::from_secs(seconds);
     let meter = Meter::new(begun);
-    let own = AtomicUsize::new(0);
     let answer = |window: Asked, failure, now| {
-        meter.begin(&own, window.seconds);
-        meter.end(&own, &window, failure, now);
+        assert!(meter.enter(0, &window));
+        meter.answered(&window, failure, now);
         let period = meter.take(now, Duration::ZERO);
         (period.slack, period.heard)
     };
@@ -154,19 +174,25 @@ fn a_call_that_floods_gets_its_share_and_no_more() {
     for _ in 0..50 {
         scene.submit(&flood, GIVEN);
     }
-    assert_eq!(scene.refused(), 40);
+    assert_eq!(
+        scene.engine.asked(),
+        11,
+        "8, twice the other's, and the other's"
+    );
     scene.submit(&good, GIVEN);
-    assert_eq!(scene.refused(), 40, "the other call is not stopped");
-    scene.engine.answer(&Ok(Transcript::default()));
-    // What it may have is had again once it was answered.
-    scene.submit(&flood, GIVEN);
-    assert_eq!(scene.refused(), 40);
-    scene.engine.answer(&Ok(Transcript::default()));
+    assert_eq!(scene.engine.asked(), 12, "the other call is not stopped");
+    // Each answer lets one go, until all were answered.
+    let answered = Ok(Transcript::default());
+    while scene.engine.answer(&answered) > 0 {
+        assert!(scene.engine.asked() <= 10);
+    }
+    assert_eq!(scene.answers.lock().unwrap().len(), 52);
+    assert_eq!(scene.refused(), 0);
     drop(good);
     for _ in 0..50 {
         scene.submit(&flood, GIVEN);
     }
-    assert_eq!(scene.refused(), 40, "a call alone has all");
+    assert_eq!(scene.engine.asked(), 50, "a call alone has all");
 }
 
 #[test]
@@ -181,5 +207,50 @@ fn the_share_is_smaller_while_windows_wait_long() {
     for _ in 0..10 {
         scene.submit(&flood, GIVEN);
     }
-    assert_eq!(scene.refused(), 26);
+    assert_eq!(scene.engine.asked(), 2);
+    // A call that is over leaves nothing unanswered but what is under way.
+    drop(flood);
+    assert_eq!(scene.refused(), 28);
+    scene.engine.answer(&Ok(Transcript::default()));
+    assert_eq!(scene.answers.lock().unwrap().len(), 30);
+}
+
+/// The nearest deadline goes first in a call's own line too, and what is too late is not examined.
+#[test]
+fn what_waits_too_long_is_refused() {
+    let scene = Scene::new();
+    let (_good, flood) = (scene.call(), scene.call());
+    for _ in 0..9 {
+        scene.submit(&flood, GIVEN);
+    }
+    scene.submit(&flood, Duration::ZERO);
+    assert_eq!(scene.engine.asked(), 8);
+    scene.engine.answer_one(&Ok(Transcript::default()));
+    assert_eq!(scene.refused(), 1);
+    assert_eq!(scene.engine.asked(), 8);
+}
+
+/// An engine that answers at once, inside of `submit`.
+#[test]
+fn an_engine_that_answers_at_once_is_no_trouble() {
+    struct AtOnce;
+    impl Transcriber for AtOnce {
+        fn submit(&self, job: Job) {
+            (job.reply)(job.window.id, Ok(Transcript::default()));
+        }
+
+        fn check(&self) -> anyhow::Result<()> {
+            Ok(())
+        }
+
+        fn model_sha256(&self) -> &str {
+            "none"
+        }
+    }
+    let scene = Scene::new();
+    let call = Measured::new(Arc::new(AtOnce), &scene.meter);
+    for _ in 0..100 {
+        scene.submit(&call, GIVEN);
+    }
+    assert_eq!(scene.answers.lock().unwrap().len(), 100);
 }
