@@ -187,14 +187,29 @@ struct Line {
     under_way: usize,
     /// Beyond the call's share, the nearest deadline first, then by order of arrival. While any waits, one is under
     /// way, whose answer lets the next one go.
-    waiting: BTreeMap<(Instant, u64), Job>,
+    waiting: BTreeMap<(Instant, u64), Waiting>,
     arrivals: u64,
+}
+
+/// A window in a call's line.
+struct Waiting {
+    since: Instant,
+    job: Job,
+}
+
+impl Waiting {
+    /// Until when it may wait: half of the time that it was given. With less left it would go before the windows of
+    /// every other call, and be late all the same.
+    fn until(&self) -> Instant {
+        let given = self.job.deadline.saturating_duration_since(self.since);
+        self.since + given / 2
+    }
 }
 
 /// What is to be done with a window, out of locks.
 enum Step {
     Submit(Job, Asked),
-    /// Its time came while it waited.
+    /// It waited too long.
     Refuse(Job),
 }
 
@@ -214,7 +229,7 @@ impl Drop for Measured {
     fn drop(&mut self) {
         self.0.meter.leave(Instant::now());
         let waiting = std::mem::take(&mut self.0.line().waiting);
-        for job in waiting.into_values() {
+        for Waiting { job, .. } in waiting.into_values() {
             refuse(job);
         }
     }
@@ -243,19 +258,19 @@ impl Call {
         let first = line.waiting.first_entry()?;
         let (deadline, arrival) = *first.key();
         let asked = Asked {
-            seconds: first.get().window.samples.expose().len() as f64
+            seconds: first.get().job.window.samples.expose().len() as f64
                 / f64::from(SampleRate::SPEECH.hertz()),
             at: now,
             deadline,
             has_waited: newest != Some(arrival),
         };
-        if asked.has_waited && deadline <= now {
-            return Some(Step::Refuse(first.remove()));
+        if asked.has_waited && now >= first.get().until() {
+            return Some(Step::Refuse(first.remove().job));
         }
         if !self.meter.enter(under_way, &asked) {
             return None;
         }
-        let job = first.remove();
+        let Waiting { job, .. } = first.remove();
         line.under_way += 1;
         Some(Step::Submit(job, asked))
     }
@@ -292,7 +307,9 @@ impl Transcriber for Measured {
         let mut line = self.0.line();
         line.arrivals += 1;
         let arrival = line.arrivals;
-        line.waiting.insert((job.deadline, arrival), job);
+        let since = Instant::now();
+        line.waiting
+            .insert((job.deadline, arrival), Waiting { since, job });
         drop(line);
         self.0.advance(Some(arrival));
     }
