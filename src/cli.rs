@@ -6,11 +6,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod config;
 mod demo;
 mod detect;
 mod doctor;
 mod eval;
+mod gateway_process;
 mod model;
 mod model_verify;
 mod play;
@@ -27,6 +29,7 @@ Examples:
   hushgate play call.wav                         Play a recording to it, as Twilio would
   hushgate replay call.wav --out clean           Clean a recording without a server
   hushgate doctor                                Check this machine
+  hushgate bench calls audio-samples             Find out how many calls it follows at once
 
 Exit status: 0 done, 1 failed, 2 wrong usage.";
 
@@ -56,6 +59,7 @@ enum Command {
     Model(model::Arguments),
     Config(config::Arguments),
     Doctor(doctor::Arguments),
+    Bench(bench::Arguments),
 }
 
 /// Runs the command line of this process.
@@ -71,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Model(arguments) => model::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
     };
     match outcome {
         Ok(code) => code,

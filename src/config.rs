@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::audio::MediaTime;
+use crate::engine::Engine;
 use crate::policy::{Policy, PolicyError, Profile};
 
 pub use doors::Door;
@@ -41,6 +42,8 @@ pub struct Config {
     pub profile: Option<Profile>,
     /// Model name or path.
     pub model: String,
+    /// The library that hears.
+    pub engine: Engine,
     /// Recogniser threads, at least 1.
     pub workers: usize,
     /// Workers on the virtual clock of a replay, where unlike live one is the default, so that figures
@@ -142,6 +145,8 @@ pub struct Overrides {
     pub profile: Option<Profile>,
     /// Model name or path.
     pub model: Option<String>,
+    /// The library that hears.
+    pub engine: Option<Engine>,
     /// Hold in seconds.
     pub hold_seconds: Option<f64>,
     /// Recogniser threads.
@@ -277,6 +282,10 @@ impl Config {
                 name.is_empty()
                     .then(|| "is empty; expected a name or path".into())
             })?;
+        let engine = overrides
+            .engine
+            .or(speech.engine.map(toml::Spanned::into_inner))
+            .unwrap_or_default();
         let listen = pick
             .value("--listen", overrides.listen)
             .or_file("server.listen", server.listen)
@@ -312,6 +321,7 @@ impl Config {
             policy_file,
             profile,
             model,
+            engine,
             workers,
             virtual_workers: if chosen { workers } else { 1 },
             listen,

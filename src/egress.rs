@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use recorder::Recorder;
-pub use report::{CallFacts, EngineWork, HiddenSpan, Report, ReportBuilder};
+pub use report::{CallFacts, EngineWork, HiddenSpan, Report, ReportBuilder, Slack};
 pub use wav::{Recording, WavRecorder};
 
 /// Why a recording or its report could not be written. Names the file and the cause.

@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 mod ctranslate;
+pub(crate) mod export;
 pub mod ggml;
 mod import;
 mod install;
 mod layout;
 mod list;
-mod mel;
+pub(crate) mod mel;
 mod package;
 mod reader;
 mod vocabulary;

@@ -85,6 +85,9 @@ const STEP: MediaTime = MediaTime::from_millis(100);
 /// How far hearing may advance before the conversation is judged anew.
 const JUDGE_EVERY: MediaTime = MediaTime::from_millis(200);
 
+/// How long after a number more of it may come, so that what is said is examined at once and not together with
+/// what comes later.
+const NUMBERS_MAY_GO_ON: MediaTime = MediaTime::from_millis(6_000);
 /// How long after a hidden stretch the next group of the same number may come.
 const MAY_GO_ON: MediaTime = MediaTime::from_millis(3_000);
 
@@ -194,6 +197,11 @@ impl Session {
                 }
                 self.conversation
                     .add(leg, waiting.listened, waiting.decides, transcript);
+                let lately = waiting.listened.end - NUMBERS_MAY_GO_ON;
+                let state = &mut self.legs[waiting.leg];
+                state
+                    .listener
+                    .hurry(self.conversation.has_numbers_after(leg, lately));
             }
             Err(cause) => {
                 state.clearance.failed(waiting.decides, cause);

@@ -9,6 +9,8 @@ mod keys;
 mod listener;
 mod resample;
 
+use std::time::Duration;
+
 use crate::audio::{MediaTime, Span};
 use crate::call::{Leg, Sensitive};
 
@@ -36,6 +38,8 @@ pub struct Transcript {
     /// Set when the text cannot be trusted to be all that was said (a repetition loop was cut off, or
     /// the token limit was hit): the window's audible samples stay hidden.
     pub unreliable: bool,
+    /// The processor time that it took; of windows heard together each has its share.
+    pub cpu: Duration,
 }
 
 /// Identifies a window within its call.

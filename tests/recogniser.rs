@@ -1,4 +1,4 @@
-//! The real recogniser on real speech. Needs the default model (`hushgate model install`) and
+//! The real recognisers on real speech, every engine of this build. Needs the default model (`hushgate model install`) and
 //! `audio-samples`.
 
 #![expect(
@@ -14,18 +14,19 @@ use std::time::Duration;
 
 use hushgate::audio::{MediaTime, Span};
 use hushgate::call::{Leg, Sensitive};
-use hushgate::engine::RecogniserFactory;
 use hushgate::engine::pool::{Job, Pool, PoolSettings};
-use hushgate::engine::whisper::{WhisperFactory, WhisperSettings};
+use hushgate::engine::{self, Engine, HearingSettings, RecogniserFactory};
 use hushgate::model;
-use hushgate::speech::{Window, WindowId};
+use hushgate::speech::{Transcript, Window, WindowId};
 
 fn model_path() -> PathBuf {
     model::resolve(model::DEFAULT_MODEL).expect("the tests need the default model")
 }
 
-static FACTORY: LazyLock<Arc<WhisperFactory>> = LazyLock::new(|| {
-    Arc::new(WhisperFactory::load(&model_path(), WhisperSettings::default()).unwrap())
+static FACTORIES: LazyLock<Vec<Arc<dyn RecogniserFactory>>> = LazyLock::new(|| {
+    let load =
+        |engine: &Engine| engine::load(*engine, &model_path(), HearingSettings::default()).unwrap();
+    Engine::BUILT.iter().map(load).collect()
 });
 
 /// A stretch of a channel of a sample, in seconds, at 16 kHz.
@@ -62,95 +63,134 @@ fn window(id: u64, samples: Vec<f32>) -> Window {
 
 #[test]
 fn digits_are_heard_in_their_place() {
-    // The first eight digits of a card number that payment networks publish for tests.
-    let samples = sample("amex_full.wav", 1, 8.85, 14.2);
-    let mut recogniser = FACTORY.create().unwrap();
-    let transcript = recogniser.transcribe(&window(0, samples)).unwrap();
-    assert!(!transcript.unreliable);
-    let words = transcript.words;
-    let digits: String = words
-        .iter()
-        .flat_map(|word| word.text.expose().chars().filter(char::is_ascii_digit))
-        .collect();
-    assert_eq!(digits, "37828224");
-    let (first, last) = (&words[0].span, &words[words.len() - 1].span);
-    assert!((first.start.seconds() - 0.4).abs() < 0.3, "{first:?}");
-    assert!((last.end.seconds() - 4.95).abs() < 0.45, "{last:?}");
-    for pair in words.windows(2) {
-        assert!(pair[0].span.start <= pair[1].span.start);
-    }
-    assert!(
-        words
+    for factory in &*FACTORIES {
+        // The first eight digits of a card number that payment networks publish for tests.
+        let samples = sample("amex_full.wav", 1, 8.85, 14.2);
+        let mut recogniser = factory.create().unwrap();
+        let transcript = recogniser.transcribe(&window(0, samples)).unwrap();
+        assert!(!transcript.unreliable);
+        let words = transcript.words;
+        let digits: String = words
             .iter()
-            .all(|word| word.confidence > 0.1 && word.confidence <= 1.0)
-    );
+            .flat_map(|word| word.text.expose().chars().filter(char::is_ascii_digit))
+            .collect();
+        assert_eq!(digits, "37828224");
+        let (first, last) = (&words[0].span, &words[words.len() - 1].span);
+        assert!((first.start.seconds() - 0.4).abs() < 0.3, "{first:?}");
+        assert!((last.end.seconds() - 4.95).abs() < 0.45, "{last:?}");
+        for pair in words.windows(2) {
+            assert!(pair[0].span.start <= pair[1].span.start);
+        }
+        assert!(
+            words
+                .iter()
+                .all(|word| word.confidence > 0.1 && word.confidence <= 1.0)
+        );
+    }
 }
 
 #[test]
 fn any_sound_is_survived() {
-    let mut recogniser = FACTORY.create().unwrap();
-    let noise: Vec<f32> = (0_u32..48_000)
-        .map(|index| (index.wrapping_mul(2_654_435_761) >> 16) as f32 / 32_768.0 - 1.0)
-        .collect();
-    let mut broken = noise.clone();
-    broken[7] = f32::NAN;
-    broken[8] = f32::INFINITY;
-    for samples in [
-        Vec::new(),
-        vec![0.1; 3],
-        vec![0.0; 16_000],
-        noise.iter().map(|sample| sample * 0.01).collect(),
-        broken,
-        noise.iter().cycle().take(31 * 16_000).copied().collect(),
-    ] {
-        let length = samples.len() as f64 / 16_000.0;
-        let transcript = recogniser.transcribe(&window(0, samples)).unwrap();
-        for word in &transcript.words {
-            assert!(word.span.end.seconds() <= length + 1e-6);
+    for factory in &*FACTORIES {
+        let mut recogniser = factory.create().unwrap();
+        let noise: Vec<f32> = (0_u32..48_000)
+            .map(|index| (index.wrapping_mul(2_654_435_761) >> 16) as f32 / 32_768.0 - 1.0)
+            .collect();
+        let mut broken = noise.clone();
+        broken[7] = f32::NAN;
+        broken[8] = f32::INFINITY;
+        for samples in [
+            Vec::new(),
+            vec![0.1; 3],
+            vec![0.0; 16_000],
+            noise.iter().map(|sample| sample * 0.01).collect(),
+            broken,
+            noise.iter().cycle().take(31 * 16_000).copied().collect(),
+        ] {
+            let length = samples.len() as f64 / 16_000.0;
+            let transcript = recogniser.transcribe(&window(0, samples)).unwrap();
+            for word in &transcript.words {
+                assert!(word.span.end.seconds() <= length + 1e-6);
+            }
         }
+        let silent = recogniser
+            .transcribe(&window(0, vec![0.0; 32_000]))
+            .unwrap();
+        assert!(silent.words.is_empty() && !silent.unreliable);
     }
-    let silent = recogniser
-        .transcribe(&window(0, vec![0.0; 32_000]))
-        .unwrap();
-    assert!(silent.words.is_empty() && !silent.unreliable);
 }
 
 #[test]
 fn workers_share_a_model_and_hear_the_same() {
-    let samples = sample("amex_full.wav", 1, 21.6, 25.1);
-    let settings = PoolSettings {
-        workers: 2,
-        job_limit: Duration::from_secs(120),
-        ..PoolSettings::default()
-    };
-    let factory: Arc<dyn RecogniserFactory> = FACTORY.clone();
-    let pool = Pool::start(factory, settings);
-    let (sender, replies) = mpsc::channel();
-    for id in 0..4 {
-        let sender = sender.clone();
-        pool.submit(Job {
-            window: window(id, samples.clone()),
-            deadline: tokio::time::Instant::now() + Duration::from_secs(300),
-            reply: Box::new(move |_, outcome| sender.send(outcome).unwrap()),
-        });
-    }
-    let texts: Vec<String> = (0..4)
-        .map(|_| {
-            let words = replies.recv().unwrap().unwrap().words;
-            let words: Vec<&str> = words
+    for factory in &*FACTORIES {
+        let samples = sample("amex_full.wav", 1, 21.6, 25.1);
+        let settings = PoolSettings {
+            workers: 2,
+            job_limit: Duration::from_secs(120),
+            ..PoolSettings::default()
+        };
+        let factory: Arc<dyn RecogniserFactory> = Arc::clone(factory);
+        let pool = Pool::start(factory, settings);
+        let (sender, replies) = mpsc::channel();
+        for id in 0..4 {
+            let sender = sender.clone();
+            pool.submit(Job {
+                window: window(id, samples.clone()),
+                deadline: tokio::time::Instant::now() + Duration::from_secs(300),
+                reply: Box::new(move |_, outcome| sender.send(outcome).unwrap()),
+            });
+        }
+        let texts: Vec<String> = (0..4)
+            .map(|_| {
+                let words = replies.recv().unwrap().unwrap().words;
+                let words: Vec<&str> = words
+                    .iter()
+                    .map(|word| word.text.expose().as_str())
+                    .collect();
+                words.join(" ")
+            })
+            .collect();
+        assert!(
+            texts
                 .iter()
-                .map(|word| word.text.expose().as_str())
-                .collect();
-            words.join(" ")
-        })
+                .all(|text| *text == texts[0] && !text.is_empty())
+        );
+        assert!(pool.close_and_wait(Duration::from_secs(60)));
+        assert_eq!(pool.statistics().transcribed, 4);
+    }
+}
+
+#[test]
+fn windows_heard_together_are_heard_as_well_as_alone() {
+    let samples = [
+        sample("amex_full.wav", 1, 8.85, 14.2),
+        vec![0.0; 20_000],
+        sample("amex_full.wav", 1, 21.6, 25.1),
+        sample("amex_full.wav", 0, 0.0, 5.0),
+        sample("amex_full.wav", 1, 14.2, 20.0),
+    ];
+    let windows: Vec<Window> = (0..)
+        .zip(samples)
+        .map(|(id, samples)| window(id, samples))
         .collect();
-    assert!(
-        texts
-            .iter()
-            .all(|text| *text == texts[0] && !text.is_empty())
-    );
-    assert!(pool.close_and_wait(Duration::from_secs(60)));
-    assert_eq!(pool.statistics().transcribed, 4);
+    let digits = |transcript: &Transcript| -> String {
+        let words = transcript.words.iter();
+        words
+            .flat_map(|word| word.text.expose().chars().filter(char::is_ascii_digit))
+            .collect()
+    };
+    for factory in &*FACTORIES {
+        let mut recogniser = factory.create().unwrap();
+        let together = recogniser.transcribe_together(&windows).unwrap();
+        assert_eq!(together.len(), windows.len());
+        for (window, heard) in windows.iter().zip(&together) {
+            let alone = recogniser.transcribe(window).unwrap();
+            assert_eq!(digits(&alone), digits(heard));
+            assert_eq!(alone.words.is_empty(), heard.words.is_empty());
+        }
+        assert_eq!(digits(&together[0]), "37828224");
+        assert!(together[1].words.is_empty());
+    }
 }
 
 #[test]
@@ -160,8 +200,12 @@ fn a_damaged_model_is_an_error_that_names_it() {
     let path = folder.path().join("damaged.bin");
     let refused = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        let error = WhisperFactory::load(&path, WhisperSettings::default()).unwrap_err();
-        assert!(error.to_string().contains("damaged.bin"), "{error}");
+        for engine in Engine::BUILT {
+            let Err(error) = engine::load(*engine, &path, HearingSettings::default()) else {
+                panic!("{} took a damaged model", engine.name());
+            };
+            assert!(error.to_string().contains("damaged.bin"), "{error}");
+        }
     };
     for share in [0.0, 0.000_001, 0.001, 0.1, 0.5, 0.999_999] {
         refused(&whole[..(whole.len() as f64 * share) as usize]);

@@ -5,20 +5,18 @@
 //! pace they were spoken, and what is measured is read from the files it wrote.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde::Serialize;
-use tokio::time::{Instant, sleep};
 
-use super::eval::{CallMeasure, measure_recording};
+use super::eval::FillHeard;
+use super::eval::labelled::{CallMeasure, LabelledCall};
+use super::gateway_process::{GatewayProcess, Launch};
 use super::shared::print;
 use super::timeline;
 use crate::audio::MediaTime;
@@ -28,9 +26,6 @@ use crate::gateway::player::{Playback, Speed};
 
 /// The calls that are played: a card number, a whole payment, and a number that nobody must lose.
 const CALLS: [&str; 3] = ["pan_asked", "amex_full", "benign_phone"];
-/// How long the gateway may take to load its model, and to write a report after a call.
-const PATIENCE: Duration = Duration::from_secs(120);
-const GLANCE: Duration = Duration::from_millis(100);
 /// Bytes of a WAV file's header and of one sample of two channels.
 const HEADER: u64 = 44;
 const FRAME: u64 = 4;
@@ -101,7 +96,12 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         &arguments,
         "Starting a gateway and loading its speech model ...",
     )?;
-    let gateway = Gateway::start(&folder, arguments.model.as_deref())?;
+    let mut gateway = GatewayProcess::start(Launch {
+        recordings: &folder,
+        config: None,
+        model: arguments.model.as_deref(),
+        log: None,
+    })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -120,9 +120,10 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         );
         say(&arguments, &line)?;
         let holds = play(&gateway, &playbacks, &folder).await?;
-        show(&arguments.samples, &folder, &playbacks, holds).await
+        let shown = show(&mut gateway, &arguments.samples, &folder, &playbacks, holds).await?;
+        gateway.end().await?;
+        anyhow::Ok(shown)
     })?;
-    drop(gateway);
     tell(&arguments, &folder, &shown)?;
     let leaked = shown.iter().any(|call| call.measure.digits_leaked > 0);
     Ok(if leaked {
@@ -132,81 +133,9 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// A `hushgate serve` of ours, ended when dropped.
-struct Gateway {
-    process: Child,
-    address: String,
-    url: String,
-}
-
-impl Gateway {
-    fn start(recordings: &Path, model: Option<&str>) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's file")?;
-        let mut command = Command::new(program);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--recordings"]);
-        command.arg(recordings).stdout(Stdio::piped());
-        command.env("HUSHGATE_LOG", "warn");
-        if let Some(model) = model {
-            command.args(["--model", model]);
-        }
-        let mut process = command.spawn().context("cannot start `hushgate serve`")?;
-        let mut line = String::new();
-        let output = process.stdout.take().context("the gateway has no output")?;
-        BufReader::new(output).read_line(&mut line)?;
-        let told: serde_json::Value =
-            serde_json::from_str(&line).context("the gateway did not start; it said why above")?;
-        let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
-        let (address, path) = (text("address"), text("path"));
-        Ok(Self {
-            process,
-            url: format!("ws://{address}{path}"),
-            address,
-        })
-    }
-
-    async fn wait_until_ready(&self) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            if is_ready(&self.address).await {
-                return Ok(());
-            }
-            sleep(GLANCE).await;
-        }
-        bail!(
-            "the gateway at {} was not ready within {PATIENCE:?}; try `hushgate doctor`",
-            self.address
-        )
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // The supervisor passes the signal on and ends after its child; it may have ended already.
-        if let Ok(pid) = i32::try_from(self.process.id()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        }
-        let _ = self.process.wait();
-    }
-}
-
-/// Whether `/readyz` answers 200.
-async fn is_ready(address: &str) -> bool {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let asked = async {
-        let mut socket = tokio::net::TcpStream::connect(address).await?;
-        let request =
-            format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        socket.write_all(request.as_bytes()).await?;
-        let mut answer = [0; 12];
-        socket.read_exact(&mut answer).await?;
-        std::io::Result::Ok(answer)
-    };
-    matches!(asked.await, Ok(answer) if &answer == b"HTTP/1.1 200")
-}
-
 /// Plays all calls at once; returns how far each recording was behind, in seconds.
 async fn play(
-    gateway: &Gateway,
+    gateway: &GatewayProcess,
     playbacks: &[Playback],
     folder: &Path,
 ) -> anyhow::Result<Vec<Vec<f64>>> {
@@ -278,6 +207,7 @@ fn progress_bar(playback: &Playback) -> ProgressBar {
 }
 
 async fn show(
+    gateway: &mut GatewayProcess,
     samples: &Path,
     folder: &Path,
     playbacks: &[Playback],
@@ -290,15 +220,9 @@ async fn show(
             wav: folder.join(format!("{name}.wav")),
             json: folder.join(format!("{name}.json")),
         };
-        let begun = Instant::now();
-        while !recording.json.exists() {
-            if begun.elapsed() > PATIENCE {
-                bail!("{}: was not written in time", recording.json.display());
-            }
-            sleep(GLANCE).await;
-        }
-        let (measure, report) =
-            measure_recording(&samples.join(format!("{name}.json")), &recording)?;
+        gateway.wait_for(&recording).await?;
+        let labelled = LabelledCall::read(&samples.join(format!("{name}.json")))?;
+        let (measure, report) = labelled.measure(&recording, FillHeard::default())?;
         shown.push(Shown {
             call: name.to_owned(),
             hold_s: Behind::median(hold),

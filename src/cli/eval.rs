@@ -2,6 +2,7 @@
 
 mod augment;
 mod calls;
+pub(super) mod labelled;
 mod labels;
 mod measure;
 mod score;
@@ -20,7 +21,7 @@ use serde::Serialize;
 use self::augment::Degradation;
 use self::labels::Labels;
 use self::measure::{Evaluation, Measured, Setting};
-use self::score::FillHeard;
+pub(super) use self::score::FillHeard;
 use self::sweep::Holds;
 use super::replay::PaceArguments;
 use super::replay::batch::{Batch, Pace};
@@ -30,7 +31,7 @@ use super::shared::{self, SharedArguments};
 use super::timeline;
 use crate::audio::MediaTime;
 use crate::audio::wav_file::WavFile;
-use crate::egress::{Recording, Report, refuse_output_over_input};
+use crate::egress::refuse_output_over_input;
 use crate::gateway::process;
 
 /// The condition of calls as they are.
@@ -292,41 +293,4 @@ fn common_hold(measured: &[Measured]) -> Option<f64> {
         .map(|report| report.hold_s);
     let first = holds.next()?;
     holds.all(|hold| hold == first).then_some(first)
-}
-
-/// What leaked and what was lost of one call.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub(super) struct CallMeasure {
-    pub(super) digits: usize,
-    pub(super) digits_leaked: usize,
-    pub(super) benign_numbers: usize,
-    pub(super) benign_audible: usize,
-    pub(super) benign_speech_s: f64,
-    pub(super) over_blanked_s: f64,
-}
-
-/// Measures a recording against the labels of its call.
-pub(super) fn measure_recording(
-    labels: &Path,
-    recording: &Recording,
-) -> anyhow::Result<(CallMeasure, Report)> {
-    let labels = labels::read(labels)?;
-    let folder = recording.wav.parent().unwrap_or(Path::new("."));
-    let measured = calls::recorded(&labels, folder, FillHeard::default())?;
-    if let Some(problem) = measured.score.problems.first() {
-        bail!("{}: {problem}", recording.wav.display());
-    }
-    let report = measured
-        .report
-        .with_context(|| format!("{}: not a report", recording.json.display()))?;
-    let score = measured.score;
-    let measure = CallMeasure {
-        digits: score.items.iter().map(|item| item.digits).sum(),
-        digits_leaked: score.items.iter().map(|item| item.leaked).sum(),
-        benign_numbers: score.benign.len(),
-        benign_audible: score.benign.iter().filter(|number| number.audible).count(),
-        benign_speech_s: score.benign_s,
-        over_blanked_s: score.over_s,
-    };
-    Ok((measure, report))
 }

@@ -10,8 +10,7 @@ use serde::Deserialize;
 
 use crate::audio::{MediaTime, Span};
 use crate::call::{Leg, Sensitive};
-use crate::engine::RecogniserFactory;
-use crate::engine::whisper::{WhisperFactory, WhisperSettings};
+use crate::engine::{self, Engine, HearingSettings, RecogniserFactory};
 use crate::model::{self, DEFAULT_MODEL, ListedFile, ggml};
 use crate::speech::{Window, WindowId};
 
@@ -34,6 +33,9 @@ pub(super) struct Arguments {
     /// it, as in audio-samples.
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
+    /// The library that hears: ctranslate2 or whisper.cpp.
+    #[arg(long, value_name = "NAME", env = "HUSHGATE_ENGINE")]
+    engine: Option<Engine>,
 }
 
 /// Runs the command.
@@ -65,8 +67,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         )?;
         return Ok(ExitCode::SUCCESS);
     };
-    let factory = WhisperFactory::load(&path, WhisperSettings::default())?;
-    let (heard, spoken) = listen(&factory, sample)?;
+    let engine = arguments.engine.unwrap_or_default();
+    let factory = engine::load(engine, &path, HearingSettings::default())?;
+    let (heard, spoken) = listen(&*factory, sample)?;
     writeln!(
         output,
         "hearing    {heard} of {spoken} digits of {}",
@@ -122,7 +125,7 @@ struct Item {
 }
 
 /// How many of the labelled digits the model hears, and how many there are.
-fn listen(factory: &WhisperFactory, sample: &Path) -> anyhow::Result<(usize, usize)> {
+fn listen(factory: &dyn RecogniserFactory, sample: &Path) -> anyhow::Result<(usize, usize)> {
     let labels_path = sample.with_extension("json");
     let labels: Labels = serde_json::from_slice(
         &std::fs::read(&labels_path)
@@ -164,7 +167,7 @@ fn listen(factory: &WhisperFactory, sample: &Path) -> anyhow::Result<(usize, usi
 }
 
 /// Every channel at 16 kHz.
-fn read_channels(path: &Path) -> anyhow::Result<Vec<Vec<f32>>> {
+pub(super) fn read_channels(path: &Path) -> anyhow::Result<Vec<Vec<f32>>> {
     let named = || {
         format!(
             "{}: expected a 16-bit WAV file of 8 or 16 kHz",

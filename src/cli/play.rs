@@ -1,13 +1,13 @@
 //! `hushgate play`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::shared::print;
+use super::shared::{call_of, print};
 use crate::call::CallId;
 use crate::gateway::player::{Playback, Speed};
 
@@ -112,23 +112,6 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(code) => bail!("the gateway closed with {code}: {}", closed.reason),
         None => bail!("the gateway did not close the connection as it should"),
     }
-}
-
-/// A call id made of a file's name: what is not allowed becomes `_`.
-fn call_of(file: &Path) -> anyhow::Result<CallId> {
-    let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let id: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '-' {
-                c
-            } else {
-                '_'
-            }
-        })
-        .take(CallId::LONGEST)
-        .collect();
-    CallId::new(&id).map_err(|_| anyhow::anyhow!("{}: is not a file", file.display()))
 }
 
 fn progress_bar(playback: &Playback) -> ProgressBar {

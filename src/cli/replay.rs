@@ -226,7 +226,7 @@ struct CallSummary<'a> {
     hidden: Vec<&'a str>,
     #[serde(flatten)]
     totals: crate::egress::report::Totals,
-    engine: crate::egress::EngineWork,
+    engine: &'a crate::egress::EngineWork,
 }
 
 fn print(arguments: &Arguments, done: &[Played], failures: &[Failure]) -> anyhow::Result<()> {
@@ -260,7 +260,7 @@ fn summary(played: &Played) -> CallSummary<'_> {
         duration_s: played.report.duration_s,
         hidden: kinds(played),
         totals: played.report.totals,
-        engine: played.report.engine,
+        engine: &played.report.engine,
     }
 }
 

@@ -1,14 +1,14 @@
 //! Arguments and output that several commands share.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 
+use crate::call::CallId;
 use crate::config::{Config, Overrides};
-use crate::engine::RecogniserFactory;
-use crate::engine::whisper::{WhisperFactory, WhisperSettings};
+use crate::engine::{self, Engine, HearingSettings, RecogniserFactory};
 use crate::policy::Profile;
 
 /// Arguments of every command that listens to calls.
@@ -26,6 +26,9 @@ pub struct SharedArguments {
     /// Speech model: a name from `hushgate model list` or a ggml whisper file.
     #[arg(long, value_name = "NAME|PATH", env = "HUSHGATE_MODEL")]
     pub model: Option<String>,
+    /// The library that hears: ctranslate2 or whisper.cpp.
+    #[arg(long, value_name = "NAME", env = "HUSHGATE_ENGINE")]
+    pub engine: Option<Engine>,
     /// Seconds between hearing a sample and releasing it.
     #[arg(long, value_name = "SECONDS", env = "HUSHGATE_HOLD")]
     pub hold: Option<f64>,
@@ -49,6 +52,7 @@ impl SharedArguments {
             policy: self.policy.clone(),
             profile: self.profile,
             model: self.model.clone(),
+            engine: self.engine,
             hold_seconds: self.hold,
             workers: self.workers,
             ..own
@@ -59,9 +63,16 @@ impl SharedArguments {
 
 /// What listens to calls, by the configuration's model; reads the model, which takes a second or so.
 pub(super) fn recognisers(config: &Config) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
+    recognisers_with(config, HearingSettings::default())
+}
+
+/// The same with other than the default settings.
+pub(super) fn recognisers_with(
+    config: &Config,
+    settings: HearingSettings,
+) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
     let file = crate::model::resolve(&config.model)?;
-    let factory = WhisperFactory::load(&file, WhisperSettings::default())?;
-    Ok(Arc::new(factory))
+    Ok(engine::load(config.engine, &file, settings)?)
 }
 
 pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
@@ -71,6 +82,23 @@ pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {
         "lenient" => Ok(Profile::Lenient),
         _ => Err("expected strict, balanced or lenient".into()),
     }
+}
+
+/// A call id made of a file's name: what is not allowed becomes `_`.
+pub(super) fn call_of(file: &Path) -> anyhow::Result<CallId> {
+    let name = file.file_stem().unwrap_or_default().to_string_lossy();
+    let id: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '-' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .take(CallId::LONGEST)
+        .collect();
+    CallId::new(&id).map_err(|_| anyhow::anyhow!("{}: is not a file", file.display()))
 }
 
 /// Writes text to standard output; a reader that has gone is no error.

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::doors::DoorSection;
 use super::{ConfigError, MaxCalls, Overload, one_line};
+use crate::engine::Engine;
 use crate::policy::Profile;
 
 /// A file's values. What is absent is the default.
@@ -46,6 +47,7 @@ pub(super) struct Tls {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Speech {
     pub(super) model: Option<Spanned<String>>,
+    pub(super) engine: Option<Spanned<Engine>>,
     pub(super) workers: Option<Spanned<usize>>,
     pub(super) hold_seconds: Option<Spanned<f64>>,
     pub(super) hold_max_seconds: Option<Spanned<f64>>,

@@ -9,6 +9,7 @@ use super::control::Control;
 use super::doors::{Authentication, Protocol};
 use super::{Config, Door, MaxCalls};
 use crate::audio::MediaTime;
+use crate::engine::Engine;
 use crate::policy::Profile;
 
 impl Config {
@@ -66,6 +67,15 @@ impl Config {
             "# A name from `hushgate model list`, or a ggml whisper file."
         ));
         line(format_args!("model = {}", quoted(&self.model)));
+        line(format_args!(
+            "# The library that hears: {}.",
+            Engine::BUILT
+                .iter()
+                .map(|engine| engine.name())
+                .collect::<Vec<_>>()
+                .join(" or ")
+        ));
+        line(format_args!("engine = {}", quoted(self.engine.name())));
         line(format_args!("# Recogniser threads."));
         line(format_args!("workers = {}", self.workers));
         line(format_args!(
@@ -120,6 +130,7 @@ impl Config {
             },
             "speech": {
                 "model": self.model,
+                "engine": self.engine.name(),
                 "workers": self.workers,
                 "hold_seconds": self.hold.seconds(),
                 "hold_max_seconds": self.longest_hold.map(MediaTime::seconds),

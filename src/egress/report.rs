@@ -4,6 +4,7 @@
 //! **Architecture invariant:** holds no value that was hidden: it is made of events, which have none.
 
 mod builder;
+mod slack;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use crate::call::{CallId, Leg};
 use crate::telemetry::FailureCause;
 
 pub use builder::ReportBuilder;
+pub use slack::Slack;
 
 /// The version of the report's form that is written.
 pub const SCHEMA: u32 = 1;
@@ -223,7 +225,7 @@ pub struct Totals {
 }
 
 /// The work of speech recognition for one call.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct EngineWork {
     /// Windows handed to recognition.
     pub windows: u64,
@@ -233,6 +235,9 @@ pub struct EngineWork {
     pub failures: u64,
     /// Processor time of the recogniser in seconds.
     pub cpu_s: f64,
+    /// How long before it was needed each answer came.
+    #[serde(default)]
+    pub slack: Slack,
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Runs recognisers on threads of their own, nearest deadline first.
+//! Runs recognisers on threads of their own, nearest deadline first, several windows at a time where that is
+//! cheaper and nobody is late for it.
 //!
 //! **Architecture invariants:** every job is answered exactly once, whatever becomes of its recogniser or
 //! of the pool; submitting never blocks; there are never more than `workers + stuck_cap` threads with a

@@ -1,10 +1,7 @@
 //! Whisper through whisper.cpp: one model shared by all threads, one state for each.
 //!
 //! **Architecture invariants:** the library prints nothing; it is never given sound that its alignment
-//! would abort the process on (shorter than eight frames of 20 ms, or longer than its context); the copy
-//! of a window made here is wiped.
-//!
-//! What it does not know: deadlines, and whether the words matter.
+//! would abort the process on (shorter than eight frames of 20 ms, or longer than its context).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,83 +10,26 @@ use whisper_rs::{
     DtwMode, DtwModelPreset, DtwParameters, FullParams, SamplingStrategy, WhisperContext,
     WhisperContextParameters, WhisperError, WhisperState,
 };
-use zeroize::Zeroizing;
 
-use super::envelope::Envelope;
-use super::words::{Token, assemble};
-use super::{Recogniser, RecogniserError, RecogniserFactory, blas, guard};
-use crate::audio::{SampleIndex, SampleRate, Span};
+use super::hearing::{Decoded, Decoder, Hearer, HearingSettings, LONGEST, Sound, token_cap};
+use super::words::Token;
+use super::{LoadError, Recogniser, RecogniserError, RecogniserFactory, blas};
 use crate::call::Sensitive;
-use crate::model::{self, Dimensions, ModelError, ggml};
-use crate::speech::{Transcript, Window, Word};
+use crate::model::{self, Dimensions, ggml};
 
 mod cap;
 
 use cap::TokenCap;
 
-/// Encoder positions in a second.
-const POSITIONS: f64 = 50.0;
-/// Positions beyond the sound; fewer make the decoder loop.
-const SPARE_POSITIONS: usize = 64;
-/// Contexts are whole multiples of this.
-const CONTEXT_STEP: usize = 8;
-/// Positions of a second try. Of 39 windows of digits, 176 of 185 digits were heard with this and with 768
-/// after a loop, 170 with the full context, which takes twice as long.
-const RETRY_CONTEXT: usize = 1_000;
-/// Sound is padded with silence to at least this.
-const SHORTEST: usize = 16_000;
-/// Longest sound recognised at once, in samples (26 s); longer windows are taken in pieces.
-const LONGEST: usize = 26 * 16_000;
-/// A piece is cut at the quietest place of its last seconds, in samples.
-const CUT_WITHIN: usize = 3 * 16_000;
-/// Tokens: this many in a second, and some more.
-const TOKEN_RATE: f64 = 6.0;
-const TOKEN_ALLOWANCE: usize = 8;
-/// The peak that a window is brought to, and the most it is amplified.
-const PEAK: f32 = 0.7;
-const MOST_GAIN: f32 = 30.0;
-
-/// How a model is run.
-#[derive(Debug, Clone)]
-pub struct WhisperSettings {
-    /// Fewest encoder positions (20 ms each), however short the window: below about 512 the decoder
-    /// loops and misses digits.
-    pub least_context: usize,
-    /// Whether a window whose text loops is heard again with a larger context.
-    pub retry: bool,
-}
-
-impl Default for WhisperSettings {
-    fn default() -> Self {
-        Self {
-            least_context: 512,
-            retry: true,
-        }
-    }
-}
-
-/// Why a model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file is not usable.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// The library refused it.
-    #[error("{path}: the speech library could not load this model: {problem}")]
-    Library {
-        /// The file.
-        path: String,
-        /// The library's words.
-        problem: String,
-    },
-}
+/// How much later than the sound the library's alignment puts a token's end, in seconds.
+const ALIGNMENT_DELAY: f64 = 0.18;
 
 /// A loaded model, from which each worker makes its recogniser.
 pub struct WhisperFactory {
     context: Arc<WhisperContext>,
     base: FullParams<'static, 'static>,
     dimensions: Dimensions,
-    settings: WhisperSettings,
+    settings: HearingSettings,
     sha256: String,
 }
 
@@ -105,7 +45,7 @@ impl std::fmt::Debug for WhisperFactory {
 
 impl WhisperFactory {
     /// Reads, checks and loads a ggml file.
-    pub fn load(path: &Path, settings: WhisperSettings) -> Result<Self, LoadError> {
+    pub fn load(path: &Path, settings: HearingSettings) -> Result<Self, LoadError> {
         // Without a log backend compiled in, the hooks swallow what the library would print.
         whisper_rs::install_logging_hooks();
         blas::use_one_thread();
@@ -144,12 +84,12 @@ impl RecogniserFactory for WhisperFactory {
             .context
             .create_state()
             .map_err(|error| RecogniserError::Creation(error.to_string()))?;
-        Ok(Box::new(WhisperRecogniser {
+        let decoder = WhisperDecoder {
             state,
             base: self.base.clone(),
             dimensions: self.dimensions,
-            settings: self.settings.clone(),
-        }))
+        };
+        Ok(Box::new(Hearer::new(decoder, self.settings.clone())))
     }
 
     fn model_sha256(&self) -> &str {
@@ -211,99 +151,39 @@ fn parameters_for(dimensions: &Dimensions) -> FullParams<'static, 'static> {
     parameters
 }
 
-/// Encoder positions for sound of this many samples.
-fn context_for(samples: usize, least: usize, most: usize) -> usize {
-    let seconds = samples as f64 / f64::from(SampleRate::SPEECH.hertz());
-    let fitted = (seconds * POSITIONS).ceil() as usize + SPARE_POSITIONS;
-    let rounded = fitted.max(least).div_ceil(CONTEXT_STEP) * CONTEXT_STEP;
-    rounded.min(most)
-}
-
-fn token_cap(samples: usize) -> usize {
-    let seconds = samples as f64 / f64::from(SampleRate::SPEECH.hertz());
-    (TOKEN_RATE * seconds) as usize + TOKEN_ALLOWANCE
-}
-
-struct WhisperRecogniser {
+struct WhisperDecoder {
     state: WhisperState,
     base: FullParams<'static, 'static>,
     dimensions: Dimensions,
-    settings: WhisperSettings,
 }
 
-/// What one run over a piece of sound gave.
-struct Hearing {
-    words: Vec<Word>,
-    repeat: Option<usize>,
-    is_loop: bool,
-}
-
-impl Recogniser for WhisperRecogniser {
-    fn transcribe(&mut self, window: &Window) -> Result<Transcript, RecogniserError> {
-        let mut transcript = Transcript::default();
-        let samples = window.samples.expose();
-        for piece in pieces(samples) {
-            let begin = SampleRate::SPEECH.time_of(SampleIndex(piece.start as u64));
-            let heard = self.piece(&samples[piece])?;
-            transcript.unreliable |= heard.unreliable;
-            transcript
-                .words
-                .extend(heard.words.into_iter().map(|word| Word {
-                    span: Span::new(word.span.start + begin, word.span.end + begin),
-                    ..word
-                }));
-        }
-        Ok(transcript)
-    }
-}
-
-impl WhisperRecogniser {
-    fn piece(&mut self, samples: &[f32]) -> Result<Transcript, RecogniserError> {
-        let sound = prepared(samples);
-        let most = self.dimensions.audio_context;
-        let envelope = Envelope::of(&sound[..samples.len().min(sound.len())]);
-        let loudest = Envelope::of(samples).loudest();
-        let context = context_for(sound.len(), self.settings.least_context, most);
-        let mut heard = self.hear(&sound, samples.len(), &envelope, context)?;
-        let larger = context_for(sound.len(), RETRY_CONTEXT, most);
-        if heard.is_loop && self.settings.retry && context < larger {
-            heard = self.hear(&sound, samples.len(), &envelope, larger)?;
-        }
-        if let Some(repeat) = heard.repeat {
-            heard.words.truncate(repeat);
-        }
-        if guard::is_hallucination(&heard.words, loudest) {
-            heard.words.clear();
-        }
-        Ok(Transcript {
-            words: heard.words,
-            unreliable: heard.is_loop,
-        })
+impl Decoder for WhisperDecoder {
+    fn dimensions(&self) -> &Dimensions {
+        &self.dimensions
     }
 
-    fn hear(
+    fn decode(
         &mut self,
-        sound: &[f32],
-        length: usize,
-        envelope: &Envelope,
+        sounds: &[&Sound],
         context: usize,
-    ) -> Result<Hearing, RecogniserError> {
-        let seconds = length as f64 / f64::from(SampleRate::SPEECH.hertz());
+    ) -> Result<Vec<Decoded>, RecogniserError> {
+        sounds
+            .iter()
+            .map(|sound| self.decode_one(sound, context))
+            .collect()
+    }
+}
+
+impl WhisperDecoder {
+    fn decode_one(&mut self, sound: &Sound, context: usize) -> Result<Decoded, RecogniserError> {
         let mut parameters = self.base.clone();
         parameters.set_audio_ctx(context as i32);
-        let mut cap = TokenCap::new(token_cap(length), &self.dimensions);
-        cap.run(&mut self.state, parameters, sound)
+        let mut cap = TokenCap::new(sound.most_tokens, &self.dimensions);
+        cap.run(&mut self.state, parameters, &sound.samples)
             .map_err(|error| RecogniserError::Library(described(error)))?;
-        let tokens = self.tokens();
-        let words = assemble(&tokens, envelope, seconds);
-        let repeat = guard::first_repeat(&words);
-        let is_loop = repeat.is_some()
-            || cap.was_reached()
-            || guard::is_too_fast(&words, tokens.len(), seconds);
-        Ok(Hearing {
-            words,
-            repeat,
-            is_loop,
+        Ok(Decoded {
+            tokens: self.tokens(),
+            was_capped: cap.was_reached(),
         })
     }
 
@@ -323,7 +203,7 @@ impl WhisperRecogniser {
                     bytes: Sensitive::new(token.to_bytes().unwrap_or_default().to_vec()),
                     probability: data.p,
                     // In hundredths of a second; negative where there is none.
-                    aligned_end: (data.t_dtw >= 0).then(|| data.t_dtw as f64 / 100.0),
+                    end: (data.t_dtw >= 0).then(|| data.t_dtw as f64 / 100.0 - ALIGNMENT_DELAY),
                 });
             }
         }
@@ -338,65 +218,3 @@ fn described(error: WhisperError) -> String {
         other => other.to_string(),
     }
 }
-
-/// A copy at an even level, padded with silence.
-fn prepared(samples: &[f32]) -> Zeroizing<Vec<f32>> {
-    let mut sound = Zeroizing::new(Vec::with_capacity(samples.len().max(SHORTEST)));
-    let peak = peak(samples);
-    let gain = if peak > 0.0 {
-        (PEAK / peak).min(MOST_GAIN)
-    } else {
-        1.0
-    };
-    sound.extend(samples.iter().map(|sample| {
-        let louder = sample * gain;
-        if louder.is_finite() {
-            louder.clamp(-1.0, 1.0)
-        } else {
-            0.0
-        }
-    }));
-    if sound.len() < SHORTEST {
-        sound.resize(SHORTEST, 0.0);
-    }
-    sound
-}
-
-/// The level that all but one sample in a thousand stay below, so that a click is no peak.
-fn peak(samples: &[f32]) -> f32 {
-    let mut levels: Zeroizing<Vec<f32>> = Zeroizing::new(
-        samples
-            .iter()
-            .map(|sample| sample.abs())
-            .filter(|level| level.is_finite())
-            .collect(),
-    );
-    if levels.is_empty() {
-        return 0.0;
-    }
-    let rank = (levels.len() - 1) * 999 / 1000;
-    *levels.select_nth_unstable_by(rank, f32::total_cmp).1
-}
-
-/// Stretches short enough to be recognised at once, cut where it is quiet.
-fn pieces(samples: &[f32]) -> Vec<std::ops::Range<usize>> {
-    let mut pieces = Vec::new();
-    let mut start = 0;
-    while samples.len() - start > LONGEST {
-        let from = start + LONGEST - CUT_WITHIN;
-        let quietest = samples[from..start + LONGEST]
-            .chunks(SHORTEST / 10)
-            .map(|chunk| chunk.iter().map(|sample| sample * sample).sum::<f32>())
-            .enumerate()
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(0, |(index, _)| index);
-        let cut = from + quietest * (SHORTEST / 10) + SHORTEST / 20;
-        pieces.push(start..cut);
-        start = cut;
-    }
-    pieces.push(start..samples.len());
-    pieces
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,6 @@
 //! From the recogniser's tokens to words with times.
 //!
-//! The alignment gives for each token the time at which it ends, later than the sound by a constant. A
+//! The alignment gives for each token the time at which it ends. A
 //! word begins where the token before it ended, unless that would make it longer than it can be spoken;
 //! both ends then move to where sound begins or ends, if that is near.
 
@@ -13,15 +13,13 @@ use crate::audio::{MediaTime, Span};
 use crate::call::Sensitive;
 use crate::speech::Word;
 
-/// How much later than the sound the alignment puts a token's end, in seconds.
-const ALIGNMENT_DELAY: f64 = 0.18;
 /// How far an end moves to meet an edge of sound, in seconds.
 const SNAP: f64 = 0.25;
 /// How much of a word's beginning (an "s", an "f") may be too faint to be told from silence.
 const FAINT_BEGINNING: f64 = 0.1;
 const SHORTEST_WORD: f64 = 0.06;
 /// Longest time to speak a word, in seconds: a constant, and more for each letter and each digit (a
-/// digit is a word of its own).
+/// digit is a word of its own, and so is a letter that is spelled).
 const LONGEST_BASE: f64 = 0.6;
 const LONGEST_LETTER: f64 = 0.09;
 const LONGEST_DIGIT: f64 = 0.6;
@@ -33,8 +31,8 @@ pub(super) struct Token {
     pub(super) bytes: Sensitive<Vec<u8>>,
     /// 0 to 1.
     pub(super) probability: f32,
-    /// The end the alignment gave, in seconds, if it gave one.
-    pub(super) aligned_end: Option<f64>,
+    /// When it ends in the sound by the alignment, in seconds, if that said so.
+    pub(super) end: Option<f64>,
 }
 
 impl Token {
@@ -142,23 +140,20 @@ fn begin(estimate: &Estimate, envelope: &Envelope, within: RangeInclusive<f64>) 
     onset.map_or(start, |onset| (onset - FAINT_BEGINNING).max(start))
 }
 
-/// The end of each token: aligned ends less their delay, never going back; between those that are
-/// missing time is shared out evenly.
+/// The end of each token, never going back; between those that are missing time is shared out evenly.
 fn token_ends(tokens: &[Token], seconds: f64) -> Vec<f64> {
     let mut ends = Vec::with_capacity(tokens.len());
     let mut latest = 0.0_f64;
     for (index, token) in tokens.iter().enumerate() {
-        let end = match token.aligned_end {
-            Some(end) => end - ALIGNMENT_DELAY,
+        let end = match token.end {
+            Some(end) => end,
             None => {
                 let next = tokens[index..]
                     .iter()
                     .enumerate()
-                    .find_map(|(ahead, token)| Some((ahead, token.aligned_end?)));
-                let (ahead, time) =
-                    next.unwrap_or((tokens.len() - index, seconds + ALIGNMENT_DELAY));
-                let time = (time - ALIGNMENT_DELAY).max(latest);
-                latest + (time - latest) / (ahead + 1) as f64
+                    .find_map(|(ahead, token)| Some((ahead, token.end?)));
+                let (ahead, time) = next.unwrap_or((tokens.len() - index, seconds));
+                latest + (time.max(latest) - latest) / (ahead + 1) as f64
             }
         };
         latest = end.clamp(latest, seconds.max(latest));
@@ -170,7 +165,15 @@ fn token_ends(tokens: &[Token], seconds: f64) -> Vec<f64> {
 fn longest(text: &str) -> f64 {
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let letters = text.chars().count() - digits;
-    LONGEST_BASE + letters as f64 * LONGEST_LETTER + digits as f64 * LONGEST_DIGIT
+    // Digits are misheard as letters and written so ("R-21-E-2").
+    let is_letter = |part: &&str| part.len() == 1 && part.as_bytes()[0].is_ascii_alphabetic();
+    let spelled = match text.contains('-') {
+        true => text.split('-').filter(is_letter).count(),
+        false => 0,
+    };
+    LONGEST_BASE
+        + (letters - spelled) as f64 * LONGEST_LETTER
+        + (digits + spelled) as f64 * LONGEST_DIGIT
 }
 
 #[cfg(test)]

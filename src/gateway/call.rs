@@ -210,14 +210,14 @@ impl Call {
             tell(step, &taping);
         }
         let failure = taping.failure().map(str::to_owned);
+        let (windows, failures, late_answers) = (work.windows, work.failures, work.late_answers);
         let recorded = tokio::time::timeout(RECORDER_GRACE, taping.finish(work, abnormal_end))
             .await
             .unwrap_or_else(|_| Err(anyhow::anyhow!("the disk does not answer")));
         match (failure, recorded) {
             (None, Ok(file)) => {
                 let file = file.file_name().unwrap_or_default().to_string_lossy();
-                tracing::info!(%file, windows = work.windows, failures = work.failures,
-                    late_answers = work.late_answers, "recorded the call");
+                tracing::info!(%file, windows, failures, late_answers, "recorded the call");
                 Ok(())
             }
             (Some(failure), _) => Err(recording_failed(&failure)),
@@ -334,8 +334,15 @@ impl Driver {
 
     fn take_answer(&mut self, window: WindowId, deadline: Instant, outcome: Outcome) -> Progress {
         self.outstanding = self.outstanding.saturating_sub(1);
+        let now = Instant::now();
         self.work.failures += u64::from(outcome.is_err());
-        self.work.late_answers += u64::from(Instant::now() > deadline);
+        self.work.cpu_s += outcome
+            .as_ref()
+            .map_or(0.0, |transcript| transcript.cpu.as_secs_f64());
+        self.work.late_answers += u64::from(now > deadline);
+        let left = deadline.saturating_duration_since(now);
+        let over = now.saturating_duration_since(deadline);
+        self.work.slack.add(left.as_secs_f64() - over.as_secs_f64());
         self.session.handle_transcript(window, outcome);
         self.carry_outputs()
     }

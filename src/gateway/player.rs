@@ -124,6 +124,21 @@ impl Playback {
         })
     }
 
+    /// The same sound as a call of its own, of which no more than `longest` is played.
+    #[must_use]
+    pub fn as_call(&self, call: CallId, longest: MediaTime) -> Self {
+        let packets = (longest.micros() / 1_000 / PACKET_MILLIS) as usize;
+        let most = packets.saturating_mul(PACKET);
+        let beginning = |track: &Vec<u8>| track[..track.len().min(most)].to_vec();
+        Self {
+            stream: stream_of(&call),
+            call,
+            agent: beginning(&self.agent),
+            customer: beginning(&self.customer),
+            speed: self.speed,
+        }
+    }
+
     /// The length of the call.
     pub fn length(&self) -> MediaTime {
         let packets = self.packets() as u64;

@@ -191,6 +191,7 @@ impl Player<'_> {
             work.cpu_s += cpu.seconds();
             work.late_answers += u64::from(arrival > deadline);
             work.failures += u64::from(outcome.is_err());
+            work.slack.add(deadline.seconds() - arrival.seconds());
             self.replayed.examined.push(Examined {
                 leg,
                 span,

@@ -1,7 +1,7 @@
 //! The server: accepts connections, answers health checks, upgrades calls, drains at the end.
 //!
 //! Bounded everywhere: connections by `max_connections` (further ones are closed at once), calls by
-//! [`admission`] (further ones get HTTP 503 before the upgrade, or are not listened to), time without a request, a start or a
+//! `admission` (further ones get HTTP 503 before the upgrade, or are not listened to), time without a request, a start or a
 //! message by [`Limits`], memory by small buffers and the doors' message sizes.
 
 mod admission;

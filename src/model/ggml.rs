@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::ModelError;
-use super::layout::{Dimensions, Storage, TensorShape, tensors};
+use super::layout::{self, Dimensions, Storage, TensorShape};
 use super::mel;
 use super::reader::{Malformed, Reader};
 
@@ -78,16 +78,40 @@ struct Format {
 }
 
 pub(super) fn check_bytes(bytes: &[u8]) -> Result<GgmlInfo, Malformed> {
+    parts(bytes).map(|parts| parts.info)
+}
+
+/// A tensor's data as it lies in the file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored<'a> {
+    /// ggml's number of the element type.
+    pub(super) element: i32,
+    pub(super) data: &'a [u8],
+}
+
+/// A checked file, taken apart.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) info: GgmlInfo,
+    /// The bytes of the text tokens, by number.
+    pub(super) tokens: Vec<&'a [u8]>,
+    pub(super) tensors: BTreeMap<String, Stored<'a>>,
+}
+
+/// Checks a file from first to last byte and says where everything is.
+pub(super) fn parts(bytes: &[u8]) -> Result<Parts<'_>, Malformed> {
     let mut reader = Reader::new(bytes);
     let (dimensions, format) = header(&mut reader)?;
     filters(&mut reader, &dimensions)?;
-    tokens(&mut reader, &dimensions)?;
-    let mut missing: BTreeMap<String, TensorShape> = tensors(&dimensions)
+    let tokens = tokens(&mut reader, &dimensions)?;
+    let mut missing: BTreeMap<String, TensorShape> = layout::tensors(&dimensions)
         .into_iter()
         .map(|shape| (shape.name.clone(), shape))
         .collect();
+    let mut tensors = BTreeMap::new();
     while reader.left() > 0 {
-        tensor(&mut reader, &format, &mut missing)?;
+        let (name, stored) = tensor(&mut reader, &format, &mut missing)?;
+        tensors.insert(name, stored);
     }
     if let Some(name) = missing.keys().next() {
         return Err(Malformed {
@@ -98,10 +122,15 @@ pub(super) fn check_bytes(bytes: &[u8]) -> Result<GgmlInfo, Malformed> {
             ),
         });
     }
-    Ok(GgmlInfo {
+    let info = GgmlInfo {
         dimensions,
         precision: format.name,
         bytes: bytes.len() as u64,
+    };
+    Ok(Parts {
+        info,
+        tokens,
+        tensors,
     })
 }
 
@@ -212,7 +241,10 @@ fn filters(reader: &mut Reader<'_>, dimensions: &Dimensions) -> Result<(), Malfo
     Ok(())
 }
 
-fn tokens(reader: &mut Reader<'_>, dimensions: &Dimensions) -> Result<(), Malformed> {
+fn tokens<'a>(
+    reader: &mut Reader<'a>,
+    dimensions: &Dimensions,
+) -> Result<Vec<&'a [u8]>, Malformed> {
     let start = reader.offset();
     let text_tokens = dimensions.end_of_text();
     let count = number(
@@ -220,23 +252,23 @@ fn tokens(reader: &mut Reader<'_>, dimensions: &Dimensions) -> Result<(), Malfor
         "the number of tokens",
         text_tokens - 1..=dimensions.vocabulary,
     )?;
-    let mut has_space = false;
+    let mut tokens = Vec::with_capacity(count);
     for _ in 0..count {
         let length = number(reader, "a token's length", 0..=LONGEST_TOKEN)?;
-        has_space |= reader.take(length, "a token")? == b" ";
+        tokens.push(reader.take(length, "a token")?);
     }
-    if !has_space {
+    if !tokens.contains(&b" ".as_slice()) {
         // The library looks it up without asking whether it is there.
         return refuse(start, "the vocabulary has no token for a space".into());
     }
-    Ok(())
+    Ok(tokens)
 }
 
-fn tensor(
-    reader: &mut Reader<'_>,
+fn tensor<'a>(
+    reader: &mut Reader<'a>,
     format: &Format,
     missing: &mut BTreeMap<String, TensorShape>,
-) -> Result<(), Malformed> {
+) -> Result<(String, Stored<'a>), Malformed> {
     let start = reader.offset();
     let rank = number(reader, "a tensor's rank", 1..=4)?;
     let name_length = number(reader, "a tensor's name length", 1..=128)?;
@@ -276,6 +308,7 @@ fn tensor(
             ),
         );
     }
-    reader.take(shape.elements() / block * block_bytes, &format!("`{name}`"))?;
-    Ok(())
+    let data = reader.take(shape.elements() / block * block_bytes, &format!("`{name}`"))?;
+    let element = tensor_type;
+    Ok((name, Stored { element, data }))
 }

@@ -4,7 +4,7 @@
 //! area; for a 400-point transform at 16 kHz.
 
 /// Frequency bins of a 400-point transform.
-pub(super) const BINS: usize = 201;
+pub(crate) const BINS: usize = 201;
 
 const RATE: f64 = 16_000.0;
 const TRANSFORM: f64 = 400.0;
@@ -34,7 +34,7 @@ fn step() -> f64 {
 }
 
 /// `bands` triangular filters over [`BINS`] bins each, one filter after the other.
-pub(super) fn filter_bank(bands: usize) -> Vec<f32> {
+pub(crate) fn filter_bank(bands: usize) -> Vec<f32> {
     let top = to_mel(RATE / 2.0);
     let corner = |index: usize| to_hertz(top * index as f64 / (bands + 1) as f64);
     let mut filters = Vec::with_capacity(bands * BINS);

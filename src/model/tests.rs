@@ -52,7 +52,7 @@ impl TinyModel {
     }
 }
 
-fn weights() -> Vec<u8> {
+pub(super) fn weights() -> Vec<u8> {
     let mut model = TinyModel {
         bytes: Vec::new(),
         count: 0,
@@ -113,7 +113,7 @@ fn tokenizer() -> Vec<u8> {
         .into_bytes()
 }
 
-fn ggml_file(precision: Precision) -> Vec<u8> {
+pub(super) fn ggml_file(precision: Precision) -> Vec<u8> {
     convert(&weights(), &tokenizer(), precision, &mut |_| {}).unwrap()
 }
 

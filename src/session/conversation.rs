@@ -114,6 +114,15 @@ impl Conversation {
         self.words.extend(group);
     }
 
+    /// Whether a leg has said a number since a time.
+    pub(super) fn has_numbers_after(&self, leg: Leg, time: MediaTime) -> bool {
+        self.words
+            .iter()
+            .rev()
+            .take_while(|word| word.span.start >= time)
+            .any(|word| word.leg == leg && digits_in(word.text.expose()) > 0)
+    }
+
     /// Remembers that nobody could examine this speech.
     pub(super) fn miss(&mut self, leg: Leg, span: Span) {
         self.unheard.push((leg, span));

@@ -200,6 +200,7 @@ fn words(text: &str, length: MediaTime) -> crate::speech::Transcript {
     crate::speech::Transcript {
         words: text.split(' ').zip(0..).map(word).collect(),
         unreliable: false,
+        ..crate::speech::Transcript::default()
     }
 }
 

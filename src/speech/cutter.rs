@@ -1,8 +1,10 @@
 //! Decides from activity alone where a leg is cut into windows, in frames of 16 ms.
 //!
-//! A window is cut in a pause, the sooner the longer it already is, or when its oldest undecided frame
-//! is so old that recognition must begin. A forced cut goes to the quietest moment of the last second;
-//! what lies just before it is decided by the next window, which hears it again whole.
+//! A window gathers speech until its oldest undecided frame is old enough to be recognised: each window costs
+//! about the same, however little is new in it. Then it is cut in a pause, the sooner the longer it already
+//! is. When recognition must begin and somebody is speaking, it is cut in the last pause there was; without
+//! one it is cut by force at the quietest moment of the last second, and what lies just before is decided by
+//! the next window, which hears it again whole.
 //!
 //! **Architecture invariant:** every frame is decided exactly once, in order, as silence or by a window;
 //! only frames under the energy floor are silence. Media time alone decides.
@@ -29,6 +31,8 @@ pub(super) enum Decision {
 /// The cutter's lengths, in frames.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CutterSettings {
+    /// How long a frame stays undecided at least while more may be said.
+    gathering: u64,
     /// The longest time a frame may stay undecided before its window is cut.
     longest: u64,
     /// The longest sound sent to the recogniser, what was decided before included.
@@ -44,13 +48,19 @@ impl CutterSettings {
         let hold = hold.seconds();
         let reserve = (hold / 3.0).clamp(1.0, 2.5);
         let longest = (hold - reserve - margin.seconds()).clamp(0.6, 9.0);
+        let gathering = (longest * GATHERING).min(LONGEST_GATHERING);
         Self {
+            gathering: frames_in_millis((gathering * 1_000.0) as u64),
             longest: frames_in_millis((longest * 1_000.0) as u64),
             longest_heard: frames_in_millis((hold.min(LONGEST_HEARD) * 1_000.0) as u64),
         }
     }
 }
 
+/// The share of the longest window that is gathered before a pause is looked for, and the most of it in
+/// seconds: who watches a call live waits as long to see what is hidden.
+const GATHERING: f64 = 0.8;
+const LONGEST_GATHERING: f64 = 3.0;
 /// The most sound sent to the recogniser at once, in seconds: what its least context holds. Nothing older
 /// than the hold is kept for it either.
 const LONGEST_HEARD: f64 = 8.5;
@@ -66,16 +76,13 @@ const OVERLAP: u64 = frames_in_millis(1_200);
 const GUARD: u64 = frames_in_millis(500);
 /// Where a forced cut may fall: within this much of the end.
 const SEARCH: u64 = frames_in_millis(1_000);
-/// Pauses that end a window when it has just begun and when it is as long as it may be.
+/// Pauses that end a window: of one that could be as short as nothing, and of one as long as it may be.
 const LONGEST_PAUSE: u64 = frames_in_millis(700);
 const SHORTEST_PAUSE: u64 = frames_in_millis(200);
 /// Silence that ends a window in which no voice was found.
 const NOISE_ENDS: u64 = frames_in_millis(300);
 /// Voice shorter than this is taken for noise, where nothing depends on it but the cuts.
 const VOICE_BEGINS: u64 = frames_in_millis(60);
-/// After this much noise without voice, a voice that begins begins a window of its own, so that what is
-/// said is not cut by force in its middle.
-const NOISE_BEFORE: u64 = frames_in_millis(1_000);
 
 /// One leg's cutter.
 #[derive(Debug)]
@@ -87,6 +94,8 @@ pub(super) struct WindowCutter {
     open: Option<OpenWindow>,
     /// Stretches of speech that may be heard again, so that what follows is understood better.
     earlier: VecDeque<(u64, u64)>,
+    /// Whether nothing is gathered: what is said now may have to be hidden soon.
+    hurries: bool,
     /// Voiced frames in a row up to the next.
     voiced: u64,
     /// Levels of the last [`SEARCH`] frames, a ring indexed by frame.
@@ -96,9 +105,13 @@ pub(super) struct WindowCutter {
 #[derive(Debug, Clone, Copy)]
 struct OpenWindow {
     listen_from: u64,
+    /// Where its latest stretch of speech begins.
+    stretch_from: u64,
     /// The last frame of voice that lasted [`VOICE_BEGINS`] at least.
     last_voice: Option<u64>,
     last_audible: u64,
+    /// Where the voice last began again after a pause, or first after noise.
+    onset: Option<u64>,
 }
 
 impl WindowCutter {
@@ -109,6 +122,7 @@ impl WindowCutter {
             decided: 0,
             open: None,
             earlier: VecDeque::new(),
+            hurries: false,
             voiced: 0,
             levels: [0.0; SEARCH as usize],
         }
@@ -120,6 +134,11 @@ impl WindowCutter {
         self.open
             .map_or(self.next, |open| open.listen_from)
             .min(self.next.saturating_sub(heard_again))
+    }
+
+    /// Whether windows are cut at the first pause from now on, not only once enough is gathered.
+    pub(super) fn hurry(&mut self, hurries: bool) {
+        self.hurries = hurries;
     }
 
     /// Takes the next frame.
@@ -138,23 +157,35 @@ impl WindowCutter {
             }
             self.open = Some(OpenWindow {
                 listen_from: frame.saturating_sub(PRE_ROLL),
+                stretch_from: frame.saturating_sub(PRE_ROLL),
                 last_voice: None,
                 last_audible: frame,
+                onset: None,
             });
             return None;
         };
-        let was_noise = open.last_voice.is_none();
         if self.voiced >= VOICE_BEGINS {
+            let begins = self.next - VOICE_BEGINS;
+            if open
+                .last_voice
+                .is_none_or(|last| begins >= last + SHORTEST_PAUSE)
+            {
+                open.onset = Some(begins);
+                if open.last_voice.is_some() {
+                    self.earlier.push_back((open.stretch_from, begins));
+                }
+                open.stretch_from = begins.saturating_sub(PRE_ROLL).max(open.listen_from);
+            }
             open.last_voice = Some(frame);
         }
         if activity.audible {
             open.last_audible = frame;
         }
         let open = *open;
-        if was_noise && open.last_voice.is_some() && frame - self.decided >= NOISE_BEFORE {
-            return Some(self.cut_before_voice(open));
-        }
         let length = self.next - self.decided;
+        if length < self.settings.gathering && !self.hurries {
+            return None;
+        }
         let paused = match open.last_voice {
             Some(voice) => frame - voice >= self.pause_needed(length),
             None => frame - open.last_audible >= NOISE_ENDS,
@@ -162,7 +193,7 @@ impl WindowCutter {
         if paused {
             return Some(self.cut(open, self.next));
         }
-        (length >= self.settings.longest).then(|| self.cut_by_force(open))
+        (length >= self.settings.longest).then(|| self.cut_in_speech(open))
     }
 
     /// Cuts what is open, because the leg is over or nothing arrives.
@@ -197,7 +228,7 @@ impl WindowCutter {
             listen_from = listen_from.min(start);
         }
         if open.last_voice.is_some() {
-            self.earlier.push_back((open.listen_from, to));
+            self.earlier.push_back((open.stretch_from, to));
         }
         let forgotten = listen_to.saturating_sub(self.settings.longest_heard);
         while self
@@ -215,16 +246,22 @@ impl WindowCutter {
         }
     }
 
-    /// Ends a window of noise where a voice begins, which the next window hears from before its start.
-    fn cut_before_voice(&mut self, open: OpenWindow) -> Decision {
+    /// Cuts while somebody speaks: where the voice began last, which the next window hears from before its
+    /// start, or by force.
+    fn cut_in_speech(&mut self, open: OpenWindow) -> Decision {
         let from = self.decided;
-        let onset = self.next - VOICE_BEGINS;
-        self.decided = onset.saturating_sub(ONSET).max(from + 1);
+        let onset = open.onset.map(|onset| onset.saturating_sub(ONSET));
+        let Some(onset) = onset.filter(|onset| *onset > from) else {
+            return self.cut_by_force(open);
+        };
+        self.decided = onset;
         self.open = Some(OpenWindow {
-            listen_from: onset.saturating_sub(PRE_ROLL + ONSET).max(open.listen_from),
+            listen_from: onset.saturating_sub(PRE_ROLL).max(open.listen_from),
+            stretch_from: onset.saturating_sub(PRE_ROLL).max(open.listen_from),
+            onset: None,
             ..open
         });
-        self.window(open, (from, self.decided))
+        self.window(open, (from, onset))
     }
 
     fn cut_by_force(&mut self, open: OpenWindow) -> Decision {
@@ -241,8 +278,10 @@ impl WindowCutter {
         self.decided = decided;
         self.open = Some(OpenWindow {
             listen_from: quietest.saturating_sub(OVERLAP),
+            stretch_from: quietest.saturating_sub(OVERLAP),
             last_voice: open.last_voice,
             last_audible: open.last_audible,
+            onset: None,
         });
         self.window(open, (from, decided))
     }

@@ -67,6 +67,11 @@ impl LegListener {
         self.measure(heard);
     }
 
+    /// Whether what is said is to be examined as soon as there is a pause.
+    pub(crate) fn hurry(&mut self, hurries: bool) {
+        self.cutter.hurry(hurries);
+    }
+
     /// Hears all that was taken to its last sample and cuts there, because nothing arrives; the leg may go
     /// on, with a frame of its own.
     pub(crate) fn flush(&mut self, heard: &mut Vec<Heard>) {

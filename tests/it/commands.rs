@@ -158,7 +158,11 @@ fn what_is_shown_can_be_checked() {
     );
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["speech"]["hold_seconds"], 4.0);
-    assert_eq!(json["server"]["max_calls"], 9);
+    assert_eq!(json["server"]["max_calls"], "auto");
+    assert_eq!(
+        json["speech"]["engine"],
+        hushgate::engine::Engine::default().name()
+    );
 }
 
 #[test]
@@ -171,6 +175,9 @@ fn help_has_examples_and_exit_status() {
         vec!["play", "--help"],
         vec!["config", "check", "--help"],
         vec!["config", "show", "--help"],
+        vec!["bench", "--help"],
+        vec!["bench", "calls", "--help"],
+        vec!["bench", "speech", "--help"],
     ] {
         let output = hushgate(folder.path(), &command);
         let text = String::from_utf8(output.stdout).unwrap();

@@ -3,7 +3,8 @@
 use crate::overload::{pool, slow};
 use crate::support::*;
 
-/// Bursts of noise with silence between them: each is a window, as costly as one of seconds.
+/// Bursts of noise with silence between them, which the recogniser takes for numbers: each is a window, as
+/// costly as one of seconds.
 fn bursts(millis: usize) -> Vec<u8> {
     let mut bytes = sound(7, millis);
     for (index, byte) in bytes.iter_mut().enumerate() {

@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod bench;
 mod calls;
 mod commands;
 mod control;

@@ -134,7 +134,8 @@ async fn paced_real_model_hides_what_sipp_forks() {
     let config = folder.path().join("hushgate.toml");
     std::fs::write(
         &config,
-        "[doors.sbc]\nprotocol = \"siprec\"\nlisten = \"127.0.0.1:0\"\nrtp_ports = \"22000-22099\"\n",
+        "[server]\nmax_calls = 4\n[doors.sbc]\nprotocol = \"siprec\"\nlisten = \"127.0.0.1:0\"\n\
+         rtp_ports = \"22000-22099\"\n",
     )
     .unwrap();
     let log = folder.path().join("log");

@@ -93,6 +93,7 @@ pub(crate) fn says_a_card() -> Script {
         Answer::Now(Ok(Transcript {
             words: words.collect(),
             unreliable: false,
+            ..Transcript::default()
         }))
     })
 }

@@ -50,7 +50,7 @@ fn measured(labels: &Labels, original: &Original, played: Played, fill: FillHear
 }
 
 /// The call as it was, all of it.
-fn original(labels: &Labels) -> anyhow::Result<Original> {
+pub(super) fn original(labels: &Labels) -> anyhow::Result<Original> {
     Ok(Original {
         played: samples(&labels.audio, labels)?,
         spoken: match &labels.spoken {
@@ -81,17 +81,26 @@ fn samples(audio: &Path, labels: &Labels) -> anyhow::Result<Vec<Vec<i16>>> {
     Ok(file.read_to_end()?)
 }
 
-/// Measures what a gateway recorded earlier.
+/// Measures what a gateway recorded earlier, under the name that the call has here.
 pub(super) fn recorded(
     labels: &Labels,
     folder: &Path,
     fill: FillHeard,
 ) -> anyhow::Result<Measured> {
-    let original = original(labels)?;
     let recording = Recording {
         wav: folder.join(labels.audio.file_name().unwrap_or_default()),
         json: folder.join(format!("{}.json", labels.name)),
     };
+    Ok(recording_of(labels, &original(labels)?, recording, fill))
+}
+
+/// Measures a recording of a call.
+pub(super) fn recording_of(
+    labels: &Labels,
+    original: &Original,
+    recording: Recording,
+    fill: FillHeard,
+) -> Measured {
     let report: Option<Report> = std::fs::read(&recording.json)
         .ok()
         .and_then(|text| serde_json::from_slice(&text).ok());
@@ -110,14 +119,9 @@ pub(super) fn recorded(
                 .iter()
                 .map(|leg| measure::on_call_time(leg, report.as_ref(), labels.sample_rate))
                 .collect::<Vec<_>>();
-            let score = score::score(labels, &original, &redacted, fill);
-            Ok(Measured::of_report(labels, score, report, Some(recording)))
+            let score = score::score(labels, original, &redacted, fill);
+            Measured::of_report(labels, score, report, Some(recording))
         }
-        Err(error) => Ok(Measured::unusable(
-            labels,
-            &original,
-            fill,
-            format!("{error:#}"),
-        )),
+        Err(error) => Measured::unusable(labels, original, fill, format!("{error:#}")),
     }
 }

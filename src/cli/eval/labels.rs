@@ -38,6 +38,24 @@ impl Labels {
     pub(crate) fn file(&self) -> PathBuf {
         self.audio.with_file_name(format!("{}.json", self.name))
     }
+
+    /// What is known of the call's first seconds: what was said later is left out, as are the later digits
+    /// of what was being said, and what was being said of benign numbers.
+    pub(crate) fn until(&self, seconds: f64) -> Self {
+        let mut labels = self.clone();
+        labels.sensitive.retain(|item| item.start < seconds);
+        for item in labels
+            .sensitive
+            .iter_mut()
+            .filter(|item| item.end > seconds)
+        {
+            item.end = seconds;
+            item.digits.retain(|(_, end)| *end <= seconds);
+            item.timed = None;
+        }
+        labels.benign.retain(|item| item.end <= seconds);
+        labels
+    }
 }
 
 /// Something that was said.

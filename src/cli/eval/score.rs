@@ -42,6 +42,20 @@ pub(crate) struct Original {
     pub(crate) spoken: Option<Vec<Vec<i16>>>,
 }
 
+impl Original {
+    /// The first samples of each channel.
+    pub(crate) fn until(&self, samples: usize) -> Self {
+        let beginning = |channels: &Vec<Vec<i16>>| -> Vec<Vec<i16>> {
+            let first = |leg: &Vec<i16>| leg[..leg.len().min(samples)].to_vec();
+            channels.iter().map(first).collect()
+        };
+        Self {
+            played: beginning(&self.played),
+            spoken: self.spoken.as_ref().map(beginning),
+        }
+    }
+}
+
 /// A sensitive item and what leaked of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct ItemScore {

@@ -140,7 +140,7 @@ impl Plan {
             recording: Some(recording),
             replayed: Replayed {
                 length: MediaTime::from_seconds(report.duration_s),
-                engine: report.engine,
+                engine: report.engine.clone(),
                 examined: Vec::new(),
             },
             report,
@@ -174,10 +174,10 @@ impl Tape<'_> {
     fn finish(self, replayed: Replayed) -> anyhow::Result<Played> {
         let (recording, report) = match self.sink {
             Sink::Recorder(recorder) => {
-                let (recording, report) = recorder.finish(replayed.engine, None)?;
+                let (recording, report) = recorder.finish(replayed.engine.clone(), None)?;
                 (Some(recording), report)
             }
-            Sink::Report(builder) => (None, builder.finish(replayed.engine, None)),
+            Sink::Report(builder) => (None, builder.finish(replayed.engine.clone(), None)),
         };
         Ok(Played {
             recording,

@@ -57,11 +57,10 @@ pub struct Statistics {
     pub busy: Duration,
 }
 
-/// A job on a worker's thread. The window is with the worker.
+/// Jobs that a worker's thread runs together, the most urgent first. The windows are with the worker.
 pub(super) struct Running {
-    pub(super) window: WindowId,
     pub(super) since: Instant,
-    pub(super) reply: Reply,
+    pub(super) replies: Vec<(WindowId, Reply)>,
 }
 
 /// Names a thread for as long as the pool lives.
@@ -77,6 +76,8 @@ pub(super) struct State {
     pub(super) given_up: usize,
     pub(super) closing: bool,
     pub(super) statistics: Statistics,
+    /// What a window took lately.
+    cost: Duration,
     arrivals: u64,
     workers_started: WorkerId,
 }
@@ -89,6 +90,42 @@ impl State {
     pub(super) fn enqueue(&mut self, job: Job) {
         self.arrivals += 1;
         self.queue.insert((job.deadline, self.arrivals), job);
+    }
+
+    /// Takes the jobs that a worker runs next: the most urgent one, and those after it that may run
+    /// together with it. None of them may make the first one late, nor be what another worker is free for.
+    pub(super) fn take_together(&mut self, most: usize, now: Instant) -> Vec<Job> {
+        let share = self
+            .queue
+            .len()
+            .div_ceil(self.working.max(1))
+            .min(most.max(1));
+        let mut taken: Vec<Job> = Vec::new();
+        while taken.len() < share {
+            let together = self.cost * (taken.len() as u32 + 1);
+            if taken
+                .first()
+                .is_some_and(|first| now + together > first.deadline)
+            {
+                break;
+            }
+            match self.queue.pop_first() {
+                Some((_, job)) => taken.push(job),
+                None => break,
+            }
+        }
+        taken
+    }
+
+    /// Notes that so many windows took so long.
+    pub(super) fn note_cost(&mut self, windows: usize, taken: Duration) {
+        let cost = taken / (windows as u32).max(1);
+        self.statistics.busy += taken;
+        self.cost = if self.cost.is_zero() {
+            cost
+        } else {
+            (self.cost * 7 + cost) / 8
+        };
     }
 
     pub(super) fn name_worker(&mut self) -> WorkerId {

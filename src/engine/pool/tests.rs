@@ -27,11 +27,13 @@ struct Fake {
     /// One message lets one waiting recogniser go; a closed channel lets all go.
     gate: Arc<Mutex<Receiver<()>>>,
     made: Arc<AtomicUsize>,
+    together: usize,
 }
 
 struct FakeRecogniser {
     begun: Sender<u64>,
     gate: Arc<Mutex<Receiver<()>>>,
+    together: usize,
 }
 
 impl Recogniser for FakeRecogniser {
@@ -49,6 +51,10 @@ impl Recogniser for FakeRecogniser {
         }
         Ok(Transcript::default())
     }
+
+    fn most_together(&self) -> usize {
+        self.together
+    }
 }
 
 impl RecogniserFactory for Fake {
@@ -57,6 +63,7 @@ impl RecogniserFactory for Fake {
         Ok(Box::new(FakeRecogniser {
             begun: self.begun.clone(),
             gate: Arc::clone(&self.gate),
+            together: self.together,
         }))
     }
 
@@ -78,6 +85,10 @@ struct Scene {
 
 impl Scene {
     fn new(settings: PoolSettings) -> Self {
+        Self::with(settings, 1)
+    }
+
+    fn with(settings: PoolSettings, together: usize) -> Self {
         let (begun_sender, begun) = channel();
         let (gate, gate_receiver) = channel();
         let (replied, replies) = channel();
@@ -86,6 +97,7 @@ impl Scene {
             begun: begun_sender,
             gate: Arc::new(Mutex::new(gate_receiver)),
             made: Arc::clone(&made),
+            together,
         };
         Self {
             pool: Pool::start(Arc::new(factory), settings),
@@ -169,6 +181,76 @@ fn the_nearest_deadline_runs_first() {
     let order: Vec<u64> = (0..5).map(|_| scene.reply().0).collect();
     assert_eq!(order, [0, 2, 4, 3, 1]);
     assert_eq!(scene.end().transcribed, 5);
+}
+
+#[test]
+fn windows_run_together_and_a_bad_one_spoils_no_other() {
+    let scene = Scene::with(settings(1), 4);
+    scene.submit(0, Act::Wait, 100);
+    assert_eq!(scene.begun(), 0);
+    for (id, act) in [
+        (1, Act::Answer),
+        (2, Act::Panic),
+        (3, Act::Fail),
+        (4, Act::Answer),
+    ] {
+        scene.submit(id, act, 100 + id as i64);
+    }
+    scene.let_one_go();
+    let replies: Vec<_> = (0..5).map(|_| scene.reply()).collect();
+    let (panic, error) = (FailureCause::RecogniserPanic, FailureCause::RecogniserError);
+    let expected = [
+        (0, None),
+        (1, None),
+        (2, Some(panic)),
+        (3, Some(error)),
+        (4, None),
+    ];
+    assert_eq!(replies, expected);
+    let statistics = scene.end();
+    assert_eq!(
+        (
+            statistics.transcribed,
+            statistics.panicked,
+            statistics.failed
+        ),
+        (3, 1, 1)
+    );
+}
+
+#[test]
+fn no_window_is_taken_along_that_would_make_the_first_late_or_keep_a_worker_idle() {
+    let now = Instant::now();
+    let taken = |deadlines: &[u64], working, cost| {
+        let mut state = State::default();
+        state.working = working;
+        state.note_cost(1, Duration::from_millis(cost));
+        for (id, deadline) in deadlines.iter().enumerate() {
+            state.enqueue(Job {
+                window: Window {
+                    id: WindowId(id as u64),
+                    leg: Leg::Agent,
+                    span: Span::new(MediaTime::ZERO, MediaTime::ZERO),
+                    samples: Sensitive::new(Vec::new()),
+                    deadline: MediaTime::MAX,
+                },
+                deadline: now + Duration::from_millis(*deadline),
+                reply: Box::new(|_, _| {}),
+            });
+        }
+        let jobs = state.take_together(4, now);
+        jobs.iter().map(|job| job.window.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(&[900, 800, 700, 600, 500], 1, 100), [4, 3, 2, 1]);
+    assert_eq!(taken(&[250, 900, 900], 1, 100), [0, 1]);
+    assert_eq!(
+        taken(&[50, 900, 900], 1, 100),
+        [0],
+        "late in any case: it is tried alone"
+    );
+    assert_eq!(taken(&[900, 900, 900], 2, 100), [0, 1]);
+    assert_eq!(taken(&[900, 900], 2, 100), [0]);
+    assert!(taken(&[], 2, 100).is_empty());
 }
 
 #[test]
@@ -343,16 +425,18 @@ proptest! {
     fn every_job_is_answered_exactly_once(
         jobs in prop::collection::vec((act(), -1_i64..40), 1..40),
         workers in 1..4_usize,
+        together in 1..5_usize,
         stuck_cap in 0..3_usize,
         queue_bound in 1..12_usize,
         close_after in 0..60_usize,
     ) {
-        let mut scene = Scene::new(PoolSettings {
+        let settings = PoolSettings {
             workers,
             job_limit: Duration::from_millis(5),
             stuck_cap,
             queue_bound,
-        });
+        };
+        let mut scene = Scene::with(settings, together);
         for (id, (act, deadline)) in jobs.iter().enumerate() {
             if id == close_after {
                 scene.pool.close();

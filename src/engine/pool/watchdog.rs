@@ -38,9 +38,8 @@ fn run(shared: &Arc<Shared>) {
         if !stuck.is_empty() || !refused.is_empty() {
             drop(state);
             refuse(refused);
-            for running in stuck {
-                let outcome = Err(FailureCause::RecogniserStuck);
-                answer(running.reply, running.window, outcome);
+            for (window, reply) in stuck.into_iter().flat_map(|running| running.replies) {
+                answer(reply, window, Err(FailureCause::RecogniserStuck));
             }
             shared.idle.notify_all();
             state = shared.state();
@@ -80,7 +79,8 @@ fn take_stuck(shared: &Arc<Shared>, state: &mut State, now: Instant) -> Vec<Runn
     if !stuck.is_empty() {
         state.working -= stuck.len();
         state.given_up += stuck.len();
-        state.statistics.stuck += stuck.len() as u64;
+        let jobs: usize = stuck.iter().map(|running| running.replies.len()).sum();
+        state.statistics.stuck += jobs as u64;
         worker::fill_slots(shared, state);
         tracing::error!(
             given_up = state.given_up,

@@ -2,13 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use cpu_time::ThreadTime;
 use tokio::time::Instant;
 
 use super::state::{Running, State, WorkerId};
 use super::{Outcome, Shared, answer, refuse};
 use crate::engine::{Recogniser, RecogniserFactory};
-use crate::speech::Window;
+use crate::speech::{Transcript, Window};
 use crate::telemetry::FailureCause;
 
 /// Starts workers until all slots are filled that may be: one for each worker wanted, less the threads
@@ -34,11 +36,15 @@ pub(super) fn fill_slots(shared: &Arc<Shared>, state: &mut State) {
 
 fn run(shared: &Arc<Shared>, id: WorkerId) {
     let mut recogniser = create(&*shared.factory);
-    while let Some(window) = next_job(shared, id) {
+    loop {
+        let most = recogniser.as_ref().map_or(1, |ready| ready.most_together());
+        let Some(windows) = next_jobs(shared, id, most) else {
+            break;
+        };
         let started = Instant::now();
-        let outcome = transcribe(&mut recogniser, &*shared.factory, &window);
-        drop(window);
-        if !finish(shared, id, started, outcome) {
+        let outcomes = transcribe(&mut recogniser, &*shared.factory, &windows);
+        drop(windows);
+        if !finish(shared, id, started, outcomes) {
             break;
         }
     }
@@ -46,8 +52,8 @@ fn run(shared: &Arc<Shared>, id: WorkerId) {
     let _ = catch_unwind(AssertUnwindSafe(move || drop(recogniser)));
 }
 
-/// Waits for a job and enters it as running; `None` when the pool closes.
-fn next_job(shared: &Shared, id: WorkerId) -> Option<Window> {
+/// Waits for jobs and enters them as running; `None` when the pool closes.
+fn next_jobs(shared: &Shared, id: WorkerId, most: usize) -> Option<Vec<Window>> {
     let mut state = shared.state();
     loop {
         let now = Instant::now();
@@ -58,16 +64,23 @@ fn next_job(shared: &Shared, id: WorkerId) -> Option<Window> {
             state = shared.state();
             continue;
         }
-        if let Some((_, job)) = state.queue.pop_first() {
+        let jobs = state.take_together(most, now);
+        if !jobs.is_empty() {
+            let (windows, replies) = jobs
+                .into_iter()
+                .map(|job| {
+                    let id = job.window.id;
+                    (job.window, (id, job.reply))
+                })
+                .unzip();
             let running = Running {
-                window: job.window.id,
                 since: now,
-                reply: job.reply,
+                replies,
             };
             state.running.insert(id, running);
             drop(state);
             shared.watch.notify_one();
-            return Some(job.window);
+            return Some(windows);
         }
         if state.closing {
             state.working -= 1;
@@ -80,12 +93,12 @@ fn next_job(shared: &Shared, id: WorkerId) -> Option<Window> {
     }
 }
 
-/// Answers the job, unless the watchdog has; then this thread has been replaced and ends.
-fn finish(shared: &Arc<Shared>, id: WorkerId, started: Instant, outcome: Outcome) -> bool {
+/// Answers the jobs, unless the watchdog has; then this thread has been replaced and ends.
+fn finish(shared: &Arc<Shared>, id: WorkerId, started: Instant, outcomes: Vec<Outcome>) -> bool {
     let mut state = shared.state();
-    state.statistics.busy += started.elapsed();
+    state.note_cost(outcomes.len(), started.elapsed());
     let Some(running) = state.running.remove(&id) else {
-        state.statistics.late_answers += 1;
+        state.statistics.late_answers += outcomes.len() as u64;
         state.given_up -= 1;
         fill_slots(shared, &mut state);
         drop(state);
@@ -93,13 +106,17 @@ fn finish(shared: &Arc<Shared>, id: WorkerId, started: Instant, outcome: Outcome
         return false;
     };
     let statistics = &mut state.statistics;
-    match &outcome {
-        Ok(_) => statistics.transcribed += 1,
-        Err(FailureCause::RecogniserPanic) => statistics.panicked += 1,
-        Err(_) => statistics.failed += 1,
+    for outcome in &outcomes {
+        match outcome {
+            Ok(_) => statistics.transcribed += 1,
+            Err(FailureCause::RecogniserPanic) => statistics.panicked += 1,
+            Err(_) => statistics.failed += 1,
+        }
     }
     drop(state);
-    answer(running.reply, running.window, outcome);
+    for ((window, reply), outcome) in running.replies.into_iter().zip(outcomes) {
+        answer(reply, window, outcome);
+    }
     shared.idle.notify_all();
     true
 }
@@ -120,24 +137,55 @@ fn create(factory: &dyn RecogniserFactory) -> MaybeRecogniser {
     }
 }
 
-/// Runs one window. A recogniser that failed is not used again.
+/// Runs windows together. When that fails each is run again alone, so that one call's sound does not
+/// spoil another's.
 fn transcribe(
     recogniser: &mut MaybeRecogniser,
     factory: &dyn RecogniserFactory,
-    window: &Window,
-) -> Outcome {
+    windows: &[Window],
+) -> Vec<Outcome> {
+    match run_together(recogniser, factory, windows) {
+        Ok(transcripts) => transcripts.into_iter().map(Ok).collect(),
+        Err(cause) if windows.len() == 1 => vec![Err(cause)],
+        Err(_) => windows
+            .chunks(1)
+            .flat_map(|window| transcribe(recogniser, factory, window))
+            .collect(),
+    }
+}
+
+/// One transcript for each window. A recogniser that failed is not used again.
+fn run_together(
+    recogniser: &mut MaybeRecogniser,
+    factory: &dyn RecogniserFactory,
+    windows: &[Window],
+) -> Result<Vec<Transcript>, FailureCause> {
     let Some(ready) = recogniser.take().or_else(|| create(factory)) else {
         return Err(FailureCause::RecogniserError);
     };
     let mut ready = AssertUnwindSafe(ready);
+    let elsewhere = ready.time_elsewhere();
+    let started = ThreadTime::try_now();
     let ran = catch_unwind(move || {
-        let outcome = ready.transcribe(window);
+        let outcome = match windows {
+            [window] => ready.transcribe(window).map(|transcript| vec![transcript]),
+            several => ready.transcribe_together(several),
+        };
         (ready, outcome)
     });
     match ran {
-        Ok((ready, Ok(transcript))) => {
+        Ok((ready, Ok(mut transcripts))) if transcripts.len() == windows.len() => {
+            let elsewhere = ready.time_elsewhere().saturating_sub(elsewhere);
+            let here = started.map_or(Duration::ZERO, |started| started.elapsed());
+            for transcript in &mut transcripts {
+                transcript.cpu = (here + elsewhere) / windows.len() as u32;
+            }
             *recogniser = Some(ready.0);
-            Ok(transcript)
+            Ok(transcripts)
+        }
+        Ok((_, Ok(_))) => {
+            tracing::warn!("a recogniser gave fewer answers than it was asked for");
+            Err(FailureCause::RecogniserError)
         }
         Ok((ready, Err(error))) => {
             tracing::warn!(%error, "a window was not transcribed");

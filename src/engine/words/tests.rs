@@ -2,18 +2,18 @@
 
 use super::*;
 
-/// `" four@0.96"`: a token and its aligned end; without `@` it has none.
+/// `" four@0.96"`: a token and its end with the delay that an alignment has; without `@` it has none.
 fn tokens(written: &[&str]) -> Vec<Token> {
     written
         .iter()
         .map(|token| {
             let (text, end) = token.split_once('@').map_or((*token, None), |(text, end)| {
-                (text, Some(end.parse().unwrap()))
+                (text, Some(end.parse::<f64>().unwrap() - 0.18))
             });
             Token {
                 bytes: Sensitive::new(text.as_bytes().to_vec()),
                 probability: 0.5,
-                aligned_end: end,
+                end,
             }
         })
         .collect()
@@ -135,5 +135,23 @@ fn words_stay_in_order_inside_the_window() {
         words
             .iter()
             .all(|word| word.span.end <= MediaTime::from_millis(2_000))
+    );
+}
+
+#[test]
+fn spelled_letters_take_as_long_as_digits() {
+    let steady = sound(5.0, &[(0.0, 5.0)]);
+    check(
+        &[
+            " well@0.58",
+            " R@0.98",
+            "-@1.18",
+            "2@1.98",
+            "-@2.18",
+            "E@3.18",
+        ],
+        &steady,
+        5.0,
+        &[("well", 0.0, 0.4), ("R-2-E", 0.42, 3.0)],
     );
 }

@@ -58,9 +58,11 @@ impl Clocked for Stopwatch<'_> {
             none => none.insert(self.factory.create()?),
         };
         let start = thread_time()?;
+        let elsewhere = recogniser.time_elsewhere();
         // A recogniser that panicked is dropped, so its broken state is never used.
         let result = catch_unwind(AssertUnwindSafe(|| recogniser.transcribe(window)));
-        let cpu = media_time(thread_time()?.saturating_sub(start));
+        let elsewhere = recogniser.time_elsewhere().saturating_sub(elsewhere);
+        let cpu = media_time(thread_time()?.saturating_sub(start) + elsewhere);
         let outcome = match result {
             Ok(Ok(transcript)) => Ok(transcript),
             Ok(Err(error)) => {

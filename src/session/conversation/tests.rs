@@ -16,6 +16,7 @@ fn transcript(begin: f64, words: &[(&str, f64)]) -> Transcript {
     Transcript {
         words: words.collect(),
         unreliable: false,
+        ..Transcript::default()
     }
 }
 

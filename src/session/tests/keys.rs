@@ -110,6 +110,7 @@ fn play(
                     let transcript = Transcript {
                         words: words(text, window.span),
                         unreliable: false,
+                        ..Transcript::default()
                     };
                     match answered {
                         Some(true) => session.handle_transcript(window.id, Ok(transcript)),

@@ -53,28 +53,56 @@ fn a_pause_ends_a_window_and_groups_stay_together() {
 }
 
 #[test]
-fn speech_after_noise_begins_a_window_of_its_own() {
-    let mut frames = vec![1; 120]; // two seconds of noise
-    frames.extend([2; 60]);
-    frames.extend([1; 60]);
+fn who_speaks_when_time_is_up_is_cut_where_they_began() {
+    for before in [1, 2] {
+        let mut frames = vec![before; 100]; // noise, or speech
+        frames.extend([1; 20]);
+        frames.extend([2; 200]);
+        let windows = decide(settings(), &frames);
+        let Some((at, Decision::Window { to, .. })) = windows.first() else {
+            panic!("no window");
+        };
+        assert_eq!(*at + 1, settings().longest);
+        assert!((100..=120).contains(to), "decides to {to}");
+        let Some((
+            _,
+            Decision::Window {
+                from, listen_from, ..
+            },
+        )) = windows.get(1)
+        else {
+            panic!("no second window");
+        };
+        assert!(
+            from == to && *listen_from < 120,
+            "its beginning is heard whole"
+        );
+    }
+}
+
+#[test]
+fn what_is_said_shortly_after_one_another_is_one_window() {
+    let mut frames = vec![2; 30];
+    frames.extend([0; 60]); // about a second
+    frames.extend([2; 30]);
+    frames.extend([0; 200]);
     let windows = decide(settings(), &frames);
-    let Some((at, Decision::Window { to, .. })) = windows.first() else {
-        panic!("no window");
-    };
-    assert!(
-        (120..130).contains(at) && *to <= 120,
-        "cut at {at}, decides to {to}"
-    );
+    let cuts: Vec<u64> = windows
+        .iter()
+        .filter(|(_, decision)| matches!(decision, Decision::Window { .. }))
+        .map(|(at, _)| at + 1)
+        .collect();
+    assert_eq!(cuts, [settings().gathering]);
 }
 
 #[test]
 fn what_was_said_just_before_is_heard_again() {
-    let mut frames = vec![2; 60];
-    frames.extend([0; 60]);
-    frames.extend([2; 60]);
+    let mut frames = vec![2; 100];
+    frames.extend([0; 80]);
+    frames.extend([2; 100]);
     frames.extend([0; 300]);
-    frames.extend([2; 60]);
-    frames.extend([0; 60]);
+    frames.extend([2; 100]);
+    frames.extend([0; 80]);
     let heard: Vec<(u64, u64)> = decide(settings(), &frames)
         .into_iter()
         .filter_map(|(_, decision)| match decision {
