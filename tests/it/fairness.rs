@@ -1,4 +1,7 @@
-//! A call whose sound makes windows faster than they can be answered is alone in being late.
+//! Calls whose sound makes windows faster than they can be answered are alone in being late.
+
+use hushgate::egress::Report;
+use hushgate::gateway::player::Speed;
 
 use crate::overload::{pool, slow};
 use crate::support::*;
@@ -26,33 +29,59 @@ fn talk(seed: u64, millis: usize, offset: usize) -> Vec<u8> {
     bytes
 }
 
+fn assert_whole(call: &str, report: &Report, told: &str) {
+    let (late, failed) = (&report.late, &report.failed);
+    assert!(
+        late.is_empty() && failed.is_empty(),
+        "{call}: late {late:?}, failed {failed:?}; {told}"
+    );
+}
+
+/// One call holds numbers, so that its windows are cut at every pause, and one does and sends faster than real time;
+/// one speaks without pause on both legs, which is no more than its share.
 #[tokio::test(flavor = "multi_thread")]
-async fn paced_flood_of_windows_makes_nobody_else_late() {
+async fn paced_floods_of_windows_make_nobody_else_late() {
     const MILLIS: usize = 20_000;
-    // Whatever its length, a window takes half a second: the flood alone wants more than the worker has.
-    let gateway = Gateway::start_engine(pool(&slow(500, 0)), |settings| {
+    // Whatever its length, a window takes a quarter of a second: the floods want more than the worker has.
+    let gateway = Gateway::start_engine(pool(&slow(250, 0)), |settings| {
         settings.hold = hushgate::audio::MediaTime::from_millis(6_000);
     })
     .await;
-    let play = |call: &'static str, agent: Vec<u8>, customer: Vec<u8>| {
-        let url = gateway.url();
-        tokio::spawn(async move { playback(call, agent, customer).play(&url, |_| {}).await })
-    };
-    let flood = play("flood", bursts(MILLIS), bursts(MILLIS));
-    let good = play("good", talk(1, MILLIS, 0), talk(2, MILLIS, 2));
-    for call in [flood, good] {
+    let good = (talk(1, MILLIS, 0), talk(2, MILLIS, 2));
+    let unpaused = (sound(3, MILLIS), sound(4, MILLIS));
+    let calls = [
+        ("numbers", (bursts(MILLIS), bursts(MILLIS)), Speed::Realtime),
+        ("fast", (bursts(MILLIS), bursts(MILLIS)), Speed::Max),
+        ("unpaused", unpaused.clone(), Speed::Realtime),
+        ("good", good.clone(), Speed::Realtime),
+    ];
+    let playing = calls.map(|(call, (agent, customer), speed)| {
+        let (url, mut playback) = (gateway.url(), playback(call, agent, customer));
+        playback.speed = speed;
+        tokio::spawn(async move { playback.play(&url, |_| {}).await })
+    });
+    for call in playing {
         assert_eq!(call.await.unwrap().unwrap().code, Some(1_000));
     }
 
-    let (flood, _) = gateway.recording("flood").await;
-    let work = flood.engine;
-    assert!(work.windows > 30 && work.failures > 0, "no flood: {work:?}");
-    let (report, channels) = gateway.recording("good").await;
-    assert!(
-        report.late.is_empty() && report.failed.is_empty(),
-        "late {:?}, failed {:?}; the flood {work:?}",
-        report.late,
-        report.failed
-    );
-    assert!(channels[0][..MILLIS * 8] == linear(&talk(1, MILLIS, 0)));
+    let mut told = String::new();
+    for call in ["numbers", "fast"] {
+        let (report, _) = gateway.recording(call).await;
+        let work = report.engine;
+        assert!(
+            work.windows > 30 && work.failures > 0,
+            "{call} is no flood: {work:?}"
+        );
+        told.push_str(&format!(
+            "{call}: {} windows, {} failed; ",
+            work.windows, work.failures
+        ));
+    }
+    for (call, (agent, customer)) in [("unpaused", unpaused), ("good", good)] {
+        let (report, channels) = gateway.recording(call).await;
+        assert_whole(call, &report, &told);
+        for (leg, said) in [agent, customer].iter().enumerate() {
+            assert!(channels[leg][..MILLIS * 8] == linear(said), "{call}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Measures recognition from outside: what calls hand in, when it is answered, and how near to its deadline.
 //!
-//! Every call that is listened to has a [`Measured`] engine of its own, which also keeps the call to its share. The
-//! meter's lock is held for a few additions and never while an engine or a call is called.
+//! Every call that is listened to has a [`Measured`] engine of its own. A call that floods teaches nothing but what
+//! windows cost. The meter's lock is held for a few additions and never while an engine or a call is called.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,12 +18,10 @@ use crate::telemetry::FailureCause;
 /// A window that was given less than this says nothing of how recognition keeps up: a call that ends, or a stream
 /// that pauses, has what is left examined at once.
 const LEAST_GIVEN: Duration = Duration::from_millis(500);
-/// Answers whose slack is kept in a period; further ones of it are like them.
-const MOST_SLACKS: usize = 4_096;
-/// How fast the part of their time that windows take follows, for each answer.
-const TAKEN_WEIGHT: f64 = 0.1;
-/// The part of their time beyond which windows are said to wait for long.
-const BEHIND: f64 = 0.5;
+/// Answers of a call whose slack is kept in a period; further ones of it are like them.
+const MOST_SLACKS: usize = 64;
+/// After so long a window that was handed in counts half for what a call asked for lately.
+const LATELY: Duration = Duration::from_secs(7);
 /// Of a period's answers, the part that may be worse than the slack that is told.
 const WORST: usize = 20;
 
@@ -33,12 +31,14 @@ pub(in crate::gateway) struct Meter {
     state: Mutex<State>,
 }
 
+/// Names a call that is listened to.
+type Number = u64;
+
 #[derive(Debug)]
 struct State {
-    /// Calls that are listened to.
-    calls: usize,
-    /// Windows with the engine.
-    outstanding: usize,
+    /// Calls that are listened to, and those that were in this period.
+    calls: BTreeMap<Number, Tally>,
+    numbers: Number,
     /// When the period began.
     began: Instant,
     /// Up to when `call_seconds` counts.
@@ -47,17 +47,51 @@ struct State {
     busy: Duration,
     /// The period so far.
     period: Period,
+}
+
+/// What one call does in a period.
+#[derive(Debug, Default)]
+struct Tally {
+    is_over: bool,
+    /// Windows handed in lately.
+    lately: f64,
+    /// Seconds of windows that were handed in.
+    submitted: f64,
     slacks: Vec<f64>,
-    /// Of the time that windows were given, the part that the last ones took.
-    taken: f64,
 }
 
 impl State {
+    /// Calls that are listened to.
+    fn active(&self) -> usize {
+        self.calls.values().filter(|call| !call.is_over).count()
+    }
+
     fn count_calls(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.counted).as_secs_f64();
-        self.period.call_seconds += passed * self.calls as f64;
-        self.period.calls = self.period.calls.max(self.calls);
+        let active = self.active();
+        self.period.call_seconds += passed * active as f64;
+        self.period.calls = self.period.calls.max(active);
         self.counted = now;
+    }
+
+    /// What the calls of the period did, those that flood left out.
+    fn sum_up(&mut self, period: &mut Period) {
+        let lately: f64 = self.calls.values().map(|call| call.lately).sum();
+        let count = self.calls.len();
+        let mut slacks = Vec::new();
+        let keep = 0.5_f64.powf(period.elapsed.div_duration_f64(LATELY));
+        for call in self.calls.values_mut() {
+            let (submitted, mut own) = (call.submitted, std::mem::take(&mut call.slacks));
+            if !share::is_flood(call.lately, lately, count) {
+                period.submitted += submitted;
+                slacks.append(&mut own);
+            }
+            call.submitted = 0.0;
+            call.lately *= keep;
+        }
+        slacks.sort_by(f64::total_cmp);
+        period.slack = slacks.get(slacks.len() / WORST).copied();
+        self.calls.retain(|_, call| !call.is_over);
     }
 }
 
@@ -65,14 +99,12 @@ impl Meter {
     pub(in crate::gateway) fn new(now: Instant) -> Self {
         Self {
             state: Mutex::new(State {
-                calls: 0,
-                outstanding: 0,
+                calls: BTreeMap::new(),
+                numbers: 0,
                 began: now,
                 counted: now,
                 busy: Duration::ZERO,
                 period: Period::default(),
-                slacks: Vec::new(),
-                taken: 0.0,
             }),
         }
     }
@@ -86,56 +118,58 @@ impl Meter {
     pub(in crate::gateway) fn take(&self, now: Instant, busy: Duration) -> Period {
         let mut state = self.state();
         state.count_calls(now);
-        let mut slacks = std::mem::take(&mut state.slacks);
-        slacks.sort_by(f64::total_cmp);
-        let period = Period {
+        let mut period = Period {
             elapsed: now.saturating_duration_since(state.began),
             busy: busy.saturating_sub(state.busy),
-            slack: slacks.get(slacks.len() / WORST).copied(),
             ..state.period
         };
+        state.sum_up(&mut period);
         state.began = now;
         state.busy = busy;
         state.period = Period {
-            calls: state.calls,
+            calls: state.active(),
             ..Period::default()
         };
         period
     }
 
     /// A call begins.
-    fn join(&self, now: Instant) {
+    fn join(&self, now: Instant) -> Number {
         let mut state = self.state();
         state.count_calls(now);
-        state.calls += 1;
-        state.period.calls = state.period.calls.max(state.calls);
+        state.numbers += 1;
+        let number = state.numbers;
+        state.calls.insert(number, Tally::default());
+        state.period.calls = state.period.calls.max(state.active());
+        number
     }
 
     /// A call is over.
-    fn leave(&self, now: Instant) {
+    fn leave(&self, number: Number, now: Instant) {
         let mut state = self.state();
         state.count_calls(now);
-        state.calls = state.calls.saturating_sub(1);
+        if let Some(call) = state.calls.get_mut(&number) {
+            call.is_over = true;
+        }
     }
 
-    /// A window of a call goes to the engine, which has `own` of them; whether it may.
-    fn enter(&self, own: usize, window: &Asked) -> bool {
-        let mut state = self.state();
-        let is_behind = state.taken > BEHIND;
-        if !share::allows(own, state.outstanding, state.calls, is_behind) {
-            return false;
+    /// A window of a call goes to the engine.
+    fn asked(&self, number: Number, window: &Asked) {
+        if let Some(call) = self.state().calls.get_mut(&number) {
+            call.lately += 1.0;
+            call.submitted += window.seconds;
         }
-        state.outstanding += 1;
-        if !window.has_waited {
-            state.period.submitted += window.seconds;
-        }
-        true
     }
 
     /// A window was answered.
-    fn answered(&self, window: &Asked, failure: Option<FailureCause>, now: Instant) {
+    fn answered(
+        &self,
+        number: Number,
+        window: &Asked,
+        failure: Option<FailureCause>,
+        now: Instant,
+    ) {
         let mut state = self.state();
-        state.outstanding = state.outstanding.saturating_sub(1);
         let was_heard = !matches!(
             failure,
             Some(FailureCause::Overload | FailureCause::RecogniserStuck)
@@ -149,13 +183,14 @@ impl Meter {
         }
         let left = window.deadline.saturating_duration_since(now);
         let slack = if was_heard {
-            left.as_secs_f64() / given.as_secs_f64()
+            left.div_duration_f64(given)
         } else {
             0.0
         };
-        state.taken += (1.0 - slack - state.taken) * TAKEN_WEIGHT;
-        if !window.has_waited && state.slacks.len() < MOST_SLACKS {
-            state.slacks.push(slack);
+        if let Some(call) = state.calls.get_mut(&number)
+            && call.slacks.len() < MOST_SLACKS
+        {
+            call.slacks.push(slack);
         }
     }
 }
@@ -167,163 +202,62 @@ struct Asked {
     /// When it went to the engine.
     at: Instant,
     deadline: Instant,
-    /// Whether it was beyond its call's share: it says nothing of how recognition keeps up with others.
-    has_waited: bool,
 }
 
-/// One call's engine: passes its windows on, as far as its share goes, and has them measured.
-pub(in crate::gateway) struct Measured(Arc<Call>);
-
-struct Call {
+/// One call's engine: passes its windows on and has them measured.
+pub(in crate::gateway) struct Measured {
     engine: Arc<dyn Transcriber>,
     meter: Arc<Meter>,
-    line: Mutex<Line>,
-}
-
-/// A call's windows.
-#[derive(Default)]
-struct Line {
-    /// How many are with the engine.
-    under_way: usize,
-    /// Beyond the call's share, the nearest deadline first, then by order of arrival. While any waits, one is under
-    /// way, whose answer lets the next one go.
-    waiting: BTreeMap<(Instant, u64), Waiting>,
-    arrivals: u64,
-}
-
-/// A window in a call's line.
-struct Waiting {
-    since: Instant,
-    job: Job,
-}
-
-impl Waiting {
-    /// Until when it may wait: half of the time that it was given. With less left it would go before the windows of
-    /// every other call, and be late all the same.
-    fn until(&self) -> Instant {
-        let given = self.job.deadline.saturating_duration_since(self.since);
-        self.since + given / 2
-    }
-}
-
-/// What is to be done with a window, out of locks.
-enum Step {
-    Submit(Job, Asked),
-    /// It waited too long.
-    Refuse(Job),
+    number: Number,
 }
 
 impl Measured {
     /// For a call that begins; it counts as listened to until this is dropped.
     pub(in crate::gateway) fn new(engine: Arc<dyn Transcriber>, meter: &Arc<Meter>) -> Self {
-        meter.join(Instant::now());
-        Self(Arc::new(Call {
+        Self {
             engine,
             meter: Arc::clone(meter),
-            line: Mutex::default(),
-        }))
+            number: meter.join(Instant::now()),
+        }
     }
 }
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        self.0.meter.leave(Instant::now());
-        let waiting = std::mem::take(&mut self.0.line().waiting);
-        for Waiting { job, .. } in waiting.into_values() {
-            refuse(job);
-        }
+        self.meter.leave(self.number, Instant::now());
     }
-}
-
-impl Call {
-    fn line(&self) -> MutexGuard<'_, Line> {
-        // Nothing panics while it holds the lock.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets go what may go; `newest` has not waited if it goes now.
-    fn advance(self: &Arc<Self>, newest: Option<u64>) {
-        while let Some(step) = self.next_step(newest) {
-            match step {
-                Step::Submit(job, asked) => self.submit(job, asked),
-                Step::Refuse(job) => refuse(job),
-            }
-        }
-    }
-
-    fn next_step(&self, newest: Option<u64>) -> Option<Step> {
-        let now = Instant::now();
-        let mut line = self.line();
-        let under_way = line.under_way;
-        let first = line.waiting.first_entry()?;
-        let (deadline, arrival) = *first.key();
-        let asked = Asked {
-            seconds: first.get().job.window.samples.expose().len() as f64
-                / f64::from(SampleRate::SPEECH.hertz()),
-            at: now,
-            deadline,
-            has_waited: newest != Some(arrival),
-        };
-        if asked.has_waited && now >= first.get().until() {
-            return Some(Step::Refuse(first.remove().job));
-        }
-        if !self.meter.enter(under_way, &asked) {
-            return None;
-        }
-        let Waiting { job, .. } = first.remove();
-        line.under_way += 1;
-        Some(Step::Submit(job, asked))
-    }
-
-    fn submit(self: &Arc<Self>, job: Job, asked: Asked) {
-        let call = Arc::clone(self);
-        let Job {
-            window,
-            deadline,
-            reply,
-        } = job;
-        self.engine.submit(Job {
-            window,
-            deadline,
-            reply: Box::new(move |window, outcome| {
-                let failure = outcome.as_ref().err().copied();
-                call.meter.answered(&asked, failure, Instant::now());
-                let mut line = call.line();
-                line.under_way = line.under_way.saturating_sub(1);
-                drop(line);
-                reply(window, outcome);
-                call.advance(None);
-            }),
-        });
-    }
-}
-
-fn refuse(job: Job) {
-    (job.reply)(job.window.id, Err(FailureCause::Overload));
 }
 
 impl Transcriber for Measured {
     fn submit(&self, job: Job) {
-        let mut line = self.0.line();
-        line.arrivals += 1;
-        let arrival = line.arrivals;
-        let since = Instant::now();
-        line.waiting
-            .insert((job.deadline, arrival), Waiting { since, job });
-        drop(line);
-        self.0.advance(Some(arrival));
+        let asked = Asked {
+            seconds: job.window.samples.expose().len() as f64
+                / f64::from(SampleRate::SPEECH.hertz()),
+            at: Instant::now(),
+            deadline: job.deadline,
+        };
+        let (meter, number, reply) = (Arc::clone(&self.meter), self.number, job.reply);
+        meter.asked(number, &asked);
+        self.engine.submit(Job {
+            reply: Box::new(move |window, outcome| {
+                let failure = outcome.as_ref().err().copied();
+                meter.answered(number, &asked, failure, Instant::now());
+                reply(window, outcome);
+            }),
+            ..job
+        });
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        self.0.engine.check()
+        self.engine.check()
     }
 
     fn model_sha256(&self) -> &str {
-        self.0.engine.model_sha256()
+        self.engine.model_sha256()
     }
 
     fn work(&self) -> Option<Work> {
-        self.0.engine.work()
+        self.engine.work()
     }
 }
 
