@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use hushgate::audio::{MediaTime, Span};
 use hushgate::call::{Leg, Sensitive};
-use hushgate::engine::pool::{Job, Pool, PoolSettings};
+use hushgate::engine::pool::{Caller, Job, Pool, PoolSettings};
 use hushgate::engine::{self, Engine, HearingSettings, RecogniserFactory};
 use hushgate::model;
 use hushgate::speech::{Transcript, Window, WindowId};
@@ -135,6 +135,8 @@ fn workers_share_a_model_and_hear_the_same() {
         for id in 0..4 {
             let sender = sender.clone();
             pool.submit(Job {
+                caller: Caller::new(),
+                is_armed: false,
                 window: window(id, samples.clone()),
                 deadline: tokio::time::Instant::now() + Duration::from_secs(300),
                 reply: Box::new(move |_, outcome| sender.send(outcome).unwrap()),

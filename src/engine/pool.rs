@@ -1,5 +1,5 @@
-//! Runs recognisers on threads of their own, nearest deadline first, several windows at a time where that is
-//! cheaper and nobody is late for it.
+//! Runs recognisers on threads of their own, nearest deadline first among calls that have not had more than their
+//! share (`turns`), several windows at a time where that is cheaper and nobody is late for it.
 //!
 //! **Architecture invariants:** every job is answered exactly once, whatever becomes of its recogniser or
 //! of the pool; submitting never blocks; there are never more than `workers + stuck_cap` threads with a
@@ -10,12 +10,12 @@
 //! calls it, after letting the lock go.
 //!
 //! ```text
-//! submit -> queue (by deadline) -> worker threads -> reply
+//! submit -> queue (by turn) -> worker threads -> reply
 //!              \____ watchdog: expired and stuck jobs -> reply
 //! ```
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use crate::speech::{Window, WindowId};
 use crate::telemetry::FailureCause;
 
 mod state;
+mod turns;
 mod watchdog;
 mod worker;
 
@@ -61,8 +62,28 @@ impl Default for PoolSettings {
     }
 }
 
+/// Whose windows these are: each call has its share of the workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Caller(u64);
+
+impl Caller {
+    /// Somebody new.
+    #[expect(
+        clippy::new_without_default,
+        reason = "each is another one, and a default is always the same"
+    )]
+    pub fn new() -> Self {
+        static CALLERS: AtomicU64 = AtomicU64::new(0);
+        Self(CALLERS.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// A window to be transcribed.
 pub struct Job {
+    /// Whose it is.
+    pub caller: Caller,
+    /// Whether something that was asked for is to be hidden: such a window has a small head start.
+    pub is_armed: bool,
     /// The sound; wiped when the job is over.
     pub window: Window,
     /// When the answer stops being of use.
@@ -75,6 +96,7 @@ impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Job")
             .field("window", &self.window.id)
+            .field("caller", &self.caller)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
@@ -138,8 +160,8 @@ impl Pool {
         Self { shared }
     }
 
-    /// Hands in a job. When the queue is full, the waiting job with the farthest deadline (perhaps this
-    /// one) is answered with `Overload`; so is every job when no worker is left or the pool is closed.
+    /// Hands in a job. When the queue is full, the farthest waiting job of whoever has most of them (perhaps
+    /// this one) is answered with `Overload`; so is every job when no worker is left or the pool is closed.
     pub fn submit(&self, job: Job) {
         let refused = {
             let mut state = self.shared.state();
@@ -148,9 +170,9 @@ impl Pool {
                 state.statistics.overloaded += 1;
                 Some(job)
             } else {
-                state.enqueue(job);
+                state.enqueue(job, Instant::now());
                 (state.queue.len() > self.shared.settings.queue_bound)
-                    .then(|| state.give_up_farthest())
+                    .then(|| state.give_up_one())
                     .flatten()
             }
         };
@@ -228,9 +250,6 @@ fn refuse(jobs: Vec<Job>) {
         answer(job.reply, job.window.id, Err(FailureCause::Overload));
     }
 }
-
-/// Waiting jobs: by deadline, then by order of arrival.
-type Queue = BTreeMap<(Instant, u64), Job>;
 
 #[cfg(test)]
 mod tests;

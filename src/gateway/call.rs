@@ -25,7 +25,7 @@ use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
 use crate::egress::{CallFacts, EngineWork};
 use crate::engine::Outcome;
-use crate::engine::pool::{Job, Pool};
+use crate::engine::pool::{Caller, Job, Pool};
 use crate::policy::Policy;
 use crate::session::{CleanAudio, Examination, Output, RawFrame, Session, Settings};
 use crate::speech::{Window, WindowId};
@@ -170,6 +170,7 @@ impl Call {
                 examination: self.examination,
             }),
             engine: self.engine,
+            caller: Caller::new(),
             taping,
             forwarding,
             control,
@@ -235,6 +236,7 @@ type Answer = (WindowId, Instant, Outcome);
 struct Driver {
     session: Session,
     engine: Arc<dyn Transcriber>,
+    caller: Caller,
     taping: Taping,
     forwarding: Option<Forwarding>,
     control: Option<RecorderControl>,
@@ -399,6 +401,8 @@ impl Driver {
         let deadline = Instant::now() + Duration::from_micros(left.micros());
         let answer = self.answer.clone();
         self.engine.submit(Job {
+            caller: self.caller,
+            is_armed: self.session.wants_protection().is_some(),
             window,
             deadline,
             reply: Box::new(move |window, outcome| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hushgate::audio::MediaTime;
 use hushgate::config::Door;
 use hushgate::config::doors::{Forward, Protocol};
-use hushgate::gateway::player::{Playback, Speed};
+use hushgate::gateway::player::{PlayError, Playback, Speed};
 use hushgate::gateway::serve::Entrance;
 use nix::sys::signal::{Signal, kill};
 use tokio::net::TcpListener;
@@ -42,8 +42,13 @@ async fn assert_whole_and_silent(recordings: &Path, sample: &Sample) {
 
 /// KiB of memory that a process has in use.
 fn resident_kib(pid: i32) -> u64 {
+    memory_kib(pid, "VmRSS:")
+}
+
+/// A figure of `/proc/PID/status` in KiB.
+fn memory_kib(pid: i32, figure: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let line = status.lines().find(|line| line.starts_with(figure));
     let number = line.unwrap().split_whitespace().nth(1).unwrap();
     number.parse().unwrap()
 }
@@ -96,7 +101,12 @@ async fn paced_real_model_clock_that_jumps_decides_nothing() {
     let playing = tokio::spawn(async move { playback.play(&url, |_| {}).await });
     sleep(Duration::from_secs(6)).await;
     set("+1d");
-    sleep(Duration::from_secs(8)).await;
+    // Somebody who says nothing that makes sense is told in the log.
+    sleep(Duration::from_secs(3)).await;
+    let mut stranger = Client::connect(&program.url()).await;
+    stranger.send(stop()).await;
+    drop(stranger);
+    sleep(Duration::from_secs(5)).await;
     set("-3d");
     assert_eq!(playing.await.unwrap().unwrap().code, Some(1_000));
     assert_whole_and_silent(&recordings, &sample).await;
@@ -228,4 +238,114 @@ async fn paced_recorder_that_stops_reading_holds_up_nothing() {
     );
     let grown = resident_kib(std::process::id().cast_signed()).saturating_sub(before);
     assert!(grown < 32 * 1_024, "{grown} KiB more");
+}
+
+/// A limit that leaves so much to a process that runs, whatever its model and engine took: of its data
+/// (`RLIMIT_DATA`) or of its addresses (`RLIMIT_AS`).
+fn limit_memory(pid: i32, (limit, figure): (&str, &str), left_mib: u64) {
+    let bytes = (memory_kib(pid, figure) + left_mib * 1_024) * 1_024;
+    let status = Command::new("prlimit")
+        .args([format!("--pid={pid}"), format!("--{limit}={bytes}:{bytes}")])
+        .status()
+        .expect("prlimit, from Debian's package util-linux");
+    assert!(status.success());
+}
+
+/// Calls come until the limit of memory is near: further ones are refused and told why, those that were taken go on
+/// while all of them talk, nobody dies of it, and when they are over others are taken.
+async fn memory_limit_refuses_calls_and_kills_none(limit: (&str, &str), left_mib: u64) {
+    const CALLS: u64 = 70;
+    const MILLIS: usize = 12_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (recordings, log) = (folder.path().join("recordings"), folder.path().join("log"));
+    let config = folder.path().join("hushgate.toml");
+    let text = "[server]\nmax_calls = 5000\n[speech]\nworkers = 1\n";
+    std::fs::write(&config, text).unwrap();
+    let program = Program::launch(hushgate(), &recordings, &log, "4", Some(&config));
+    let logged = || std::fs::read_to_string(&log).unwrap();
+    eventually(Duration::from_secs(60), || {
+        logged().contains("ready for calls").then_some(())
+    })
+    .await;
+    let pid = program.worker.as_raw();
+    limit_memory(pid, limit, left_mib);
+
+    let mut playing = Vec::new();
+    for call in 0..CALLS {
+        let said = [call, call + CALLS].map(|seed| sound(seed, MILLIS));
+        let mut playback = playback(&format!("CA{call}"), said[0].clone(), said[1].clone());
+        playback.speed = Speed::Realtime;
+        let url = program.url();
+        playing.push((
+            said,
+            tokio::spawn(async move { playback.play(&url, |_| {}).await }),
+        ));
+        sleep(Duration::from_millis(60)).await;
+    }
+    let (mut taken, mut refused) = (Vec::new(), 0);
+    for (call, (said, playing)) in playing.into_iter().enumerate() {
+        match playing.await.unwrap() {
+            Ok(closed) if closed.code == Some(1_000) => taken.push((call, said)),
+            // Between the connection and the call's beginning others began.
+            Ok(closed) if closed.code == Some(1_013) => {
+                assert_eq!(closed.reason, "little memory is left");
+                refused += 1;
+            }
+            // With very little left connections are closed at once.
+            Err(PlayError::Connection { .. }) => refused += 1,
+            Err(PlayError::Cut { problem, .. }) if problem.contains("little memory is left") => {
+                refused += 1;
+            }
+            other => panic!("call {call}: {other:?}\n{}", logged()),
+        }
+    }
+    println!("{} calls taken, {refused} refused", taken.len());
+    assert!(refused > 0, "all were taken");
+    assert!(taken.len() >= 5, "{} calls taken", taken.len());
+    let text = logged();
+    assert!(text.contains("little memory is left"), "not told: {text}");
+    for (call, said) in taken {
+        let (report, channels) = recording(&recordings, &format!("CA{call}")).await;
+        assert_eq!(report.abnormal_end, None);
+        for (recorded, said) in channels.iter().zip(&said) {
+            let said = linear(said);
+            assert!(recorded.len() >= said.len());
+            let wrong = recorded
+                .iter()
+                .zip(&said)
+                .filter(|(got, said)| got != said && **got != 0);
+            assert_eq!(wrong.count(), 0, "neither what was said nor silence");
+        }
+    }
+
+    // The limit is still there.
+    let again = async {
+        loop {
+            let playback = playback("next", sound(1, 500), sound(2, 500));
+            let closed = playback.play(&program.url(), |_| {}).await;
+            if closed.is_ok_and(|closed| closed.code == Some(1_000)) {
+                return;
+            }
+            sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let again = tokio::time::timeout(Duration::from_secs(30), again).await;
+    let left = memory_kib(pid, limit.1);
+    assert!(
+        again.is_ok(),
+        "no call is taken any more: {left} KiB in use"
+    );
+    kill(program.worker, None).expect("the same process serves");
+    assert_eq!(program.stop().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_real_model_limit_of_data_refuses_calls_and_kills_none() {
+    memory_limit_refuses_calls_and_kills_none(("data", "VmData:"), 250).await;
+}
+
+/// Allocators reserve addresses by 64 MiB for each thread.
+#[tokio::test(flavor = "multi_thread")]
+async fn paced_real_model_limit_of_addresses_refuses_calls_and_kills_none() {
+    memory_limit_refuses_calls_and_kills_none(("as", "VmSize:"), 900).await;
 }

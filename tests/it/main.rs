@@ -15,6 +15,7 @@ mod commands;
 mod control;
 mod doors;
 mod engine_failures;
+mod fairness;
 mod faults;
 mod flood;
 mod forwarding;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::{Job, Queue, Reply};
+use super::turns::Turns;
+use super::{Caller, Job, Reply};
 use crate::speech::WindowId;
 
 /// How the pool's threads are.
@@ -57,10 +58,22 @@ pub struct Statistics {
     pub busy: Duration,
 }
 
+/// The longest that a worker is expected to be at windows it takes together, as others wait meanwhile.
+const LONGEST_RUN: Duration = Duration::from_millis(500);
+
 /// Jobs that a worker's thread runs together, the most urgent first. The windows are with the worker.
 pub(super) struct Running {
     pub(super) since: Instant,
+    /// Who pays for it.
+    pub(super) bill: Bill,
     pub(super) replies: Vec<(WindowId, Reply)>,
+}
+
+/// What callers were charged for windows that run together.
+pub(super) struct Bill {
+    callers: Vec<Caller>,
+    /// For each window.
+    cost: Duration,
 }
 
 /// Names a thread for as long as the pool lives.
@@ -68,7 +81,7 @@ pub(super) type WorkerId = u64;
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) queue: Queue,
+    pub(super) queue: Turns<Job>,
     pub(super) running: BTreeMap<WorkerId, Running>,
     /// Workers in service.
     pub(super) working: usize,
@@ -78,7 +91,6 @@ pub(super) struct State {
     pub(super) statistics: Statistics,
     /// What a window took lately.
     cost: Duration,
-    arrivals: u64,
     workers_started: WorkerId,
 }
 
@@ -87,34 +99,50 @@ impl State {
         self.closing || self.working == 0
     }
 
-    pub(super) fn enqueue(&mut self, job: Job) {
-        self.arrivals += 1;
-        self.queue.insert((job.deadline, self.arrivals), job);
+    pub(super) fn enqueue(&mut self, job: Job, now: Instant) {
+        let (caller, deadline, is_armed) = (job.caller, job.deadline, job.is_armed);
+        self.queue.push(caller, deadline, is_armed, now, job);
     }
 
-    /// Takes the jobs that a worker runs next: the most urgent one, and those after it that may run
-    /// together with it. None of them may make the first one late, nor be what another worker is free for.
-    pub(super) fn take_together(&mut self, most: usize, now: Instant) -> Vec<Job> {
+    /// Takes the jobs that a worker runs next: the one whose turn it is, and those after it that may run
+    /// together with it. None of them may make one of them late, nor be what another worker is free for, nor
+    /// keep who comes next waiting for long.
+    pub(super) fn take_together(&mut self, most: usize, now: Instant) -> (Vec<Job>, Bill) {
         let share = self
             .queue
             .len()
             .div_ceil(self.working.max(1))
             .min(most.max(1));
-        let mut taken: Vec<Job> = Vec::new();
+        let (mut taken, mut callers): (Vec<Job>, Vec<Caller>) = Default::default();
+        let mut nearest: Option<Instant> = None;
         while taken.len() < share {
             let together = self.cost * (taken.len() as u32 + 1);
-            if taken
-                .first()
-                .is_some_and(|first| now + together > first.deadline)
-            {
+            let next = self.queue.peek().map(|(deadline, _)| deadline);
+            nearest = nearest.into_iter().chain(next).min();
+            let is_long =
+                together > LONGEST_RUN || nearest.is_some_and(|nearest| now + together > nearest);
+            if is_long && !taken.is_empty() {
                 break;
             }
-            match self.queue.pop_first() {
-                Some((_, job)) => taken.push(job),
+            match self.queue.pop(self.working, self.cost, now) {
+                Some((caller, job)) => {
+                    taken.push(job);
+                    callers.push(caller);
+                }
                 None => break,
             }
         }
-        taken
+        let cost = self.cost;
+        (taken, Bill { callers, cost })
+    }
+
+    /// Charges what windows really took, all together.
+    pub(super) fn settle(&mut self, bill: Bill, taken: Duration, now: Instant) {
+        let each = taken / (bill.callers.len() as u32).max(1);
+        for caller in bill.callers {
+            self.queue
+                .settle(caller, self.working, (bill.cost, each), now);
+        }
     }
 
     /// Notes that so many windows took so long.
@@ -133,29 +161,23 @@ impl State {
         self.workers_started
     }
 
-    /// Takes the waiting job with the farthest deadline.
-    pub(super) fn give_up_farthest(&mut self) -> Option<Job> {
-        let (_, job) = self.queue.pop_last()?;
+    /// Takes the farthest waiting job of whoever has most of them.
+    pub(super) fn give_up_one(&mut self) -> Option<Job> {
+        let job = self.queue.give_up_one()?;
         self.statistics.overloaded += 1;
         Some(job)
     }
 
     /// Takes all waiting jobs.
     pub(super) fn give_up_all(&mut self) -> Vec<Job> {
-        let jobs: Vec<Job> = std::mem::take(&mut self.queue).into_values().collect();
+        let jobs: Vec<Job> = self.queue.take_all();
         self.statistics.overloaded += jobs.len() as u64;
         jobs
     }
 
     /// Takes the waiting jobs whose deadline has passed.
     pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Job> {
-        let mut expired = Vec::new();
-        while let Some(first) = self.queue.first_entry() {
-            if first.key().0 > now {
-                break;
-            }
-            expired.push(first.remove());
-        }
+        let expired = self.queue.take_expired(now);
         self.statistics.expired += expired.len() as u64;
         expired
     }

@@ -119,6 +119,8 @@ impl Scene {
             self.start + offset
         };
         self.pool.submit(Job {
+            caller: Caller(0),
+            is_armed: false,
             window: Window {
                 id: WindowId(id),
                 leg: Leg::Customer,
@@ -226,19 +228,24 @@ fn no_window_is_taken_along_that_would_make_the_first_late_or_keep_a_worker_idle
         state.working = working;
         state.note_cost(1, Duration::from_millis(cost));
         for (id, deadline) in deadlines.iter().enumerate() {
-            state.enqueue(Job {
-                window: Window {
-                    id: WindowId(id as u64),
-                    leg: Leg::Agent,
-                    span: Span::new(MediaTime::ZERO, MediaTime::ZERO),
-                    samples: Sensitive::new(Vec::new()),
-                    deadline: MediaTime::MAX,
+            state.enqueue(
+                Job {
+                    caller: Caller(0),
+                    is_armed: false,
+                    window: Window {
+                        id: WindowId(id as u64),
+                        leg: Leg::Agent,
+                        span: Span::new(MediaTime::ZERO, MediaTime::ZERO),
+                        samples: Sensitive::new(Vec::new()),
+                        deadline: MediaTime::MAX,
+                    },
+                    deadline: now + Duration::from_millis(*deadline),
+                    reply: Box::new(|_, _| {}),
                 },
-                deadline: now + Duration::from_millis(*deadline),
-                reply: Box::new(|_, _| {}),
-            });
+                now,
+            );
         }
-        let jobs = state.take_together(4, now);
+        let (jobs, _) = state.take_together(4, now);
         jobs.iter().map(|job| job.window.id.0).collect::<Vec<_>>()
     };
     assert_eq!(taken(&[900, 800, 700, 600, 500], 1, 100), [4, 3, 2, 1]);
@@ -362,6 +369,8 @@ fn closing_answers_what_waits_and_lets_run_what_runs() {
 fn a_reply_that_panics_stops_nobody() {
     let scene = Scene::new(settings(1));
     scene.pool.submit(Job {
+        caller: Caller(0),
+        is_armed: false,
         window: Window {
             id: WindowId(0),
             leg: Leg::Agent,
@@ -394,6 +403,8 @@ fn without_a_recogniser_jobs_fail_but_are_answered() {
     let pool = Pool::start(Arc::new(NoRecogniser), settings(1));
     let (sender, replies) = channel();
     pool.submit(Job {
+        caller: Caller(0),
+        is_armed: false,
         window: Window {
             id: WindowId(7),
             leg: Leg::Agent,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::state::{Running, State};
-use super::{Shared, answer, refuse, worker};
+use super::state::State;
+use super::{Reply, Shared, answer, refuse, worker};
+use crate::speech::WindowId;
 use crate::telemetry::FailureCause;
 
 /// Wakes at least this often, as the clock of the deadlines may be another one (a test's).
@@ -38,7 +39,7 @@ fn run(shared: &Arc<Shared>) {
         if !stuck.is_empty() || !refused.is_empty() {
             drop(state);
             refuse(refused);
-            for (window, reply) in stuck.into_iter().flat_map(|running| running.replies) {
+            for (window, reply) in stuck.into_iter().flatten() {
                 answer(reply, window, Err(FailureCause::RecogniserStuck));
             }
             shared.idle.notify_all();
@@ -63,23 +64,33 @@ fn next_event(shared: &Shared, state: &State) -> Option<Instant> {
         .running
         .values()
         .map(|running| running.since + shared.settings.job_limit);
-    let deadline = state.queue.keys().next().map(|(deadline, _)| *deadline);
-    limits.chain(deadline).min()
+    limits.chain(state.queue.nearest_deadline()).min()
 }
 
 /// Gives up the workers that are over the limit and starts others in their place, as far as the cap
 /// allows.
-fn take_stuck(shared: &Arc<Shared>, state: &mut State, now: Instant) -> Vec<Running> {
+fn take_stuck(
+    shared: &Arc<Shared>,
+    state: &mut State,
+    now: Instant,
+) -> Vec<Vec<(WindowId, Reply)>> {
     let limit = shared.settings.job_limit;
-    let stuck: Vec<_> = state
+    let over = state
         .running
         .extract_if(.., |_, running| now >= running.since + limit)
         .map(|(_, running)| running)
+        .collect::<Vec<_>>();
+    let stuck: Vec<Vec<(WindowId, Reply)>> = over
+        .into_iter()
+        .map(|running| {
+            state.settle(running.bill, limit, now);
+            running.replies
+        })
         .collect();
     if !stuck.is_empty() {
         state.working -= stuck.len();
         state.given_up += stuck.len();
-        let jobs: usize = stuck.iter().map(|running| running.replies.len()).sum();
+        let jobs: usize = stuck.iter().map(Vec::len).sum();
         state.statistics.stuck += jobs as u64;
         worker::fill_slots(shared, state);
         tracing::error!(

@@ -13,6 +13,10 @@ use crate::engine::{Recogniser, RecogniserFactory};
 use crate::speech::{Transcript, Window};
 use crate::telemetry::FailureCause;
 
+/// The most that calls are charged for windows that ran together: what takes longer was a process or a machine that
+/// stood still, which is not the calls' doing.
+const MOST_CHARGED: Duration = Duration::from_secs(2);
+
 /// Starts workers until all slots are filled that may be: one for each worker wanted, less the threads
 /// given up beyond the cap.
 pub(super) fn fill_slots(shared: &Arc<Shared>, state: &mut State) {
@@ -64,7 +68,7 @@ fn next_jobs(shared: &Shared, id: WorkerId, most: usize) -> Option<Vec<Window>> 
             state = shared.state();
             continue;
         }
-        let jobs = state.take_together(most, now);
+        let (jobs, bill) = state.take_together(most, now);
         if !jobs.is_empty() {
             let (windows, replies) = jobs
                 .into_iter()
@@ -75,6 +79,7 @@ fn next_jobs(shared: &Shared, id: WorkerId, most: usize) -> Option<Vec<Window>> 
                 .unzip();
             let running = Running {
                 since: now,
+                bill,
                 replies,
             };
             state.running.insert(id, running);
@@ -86,6 +91,7 @@ fn next_jobs(shared: &Shared, id: WorkerId, most: usize) -> Option<Vec<Window>> 
             state.working -= 1;
             return None;
         }
+        state.queue.rest(now);
         state = shared
             .work
             .wait(state)
@@ -96,7 +102,8 @@ fn next_jobs(shared: &Shared, id: WorkerId, most: usize) -> Option<Vec<Window>> 
 /// Answers the jobs, unless the watchdog has; then this thread has been replaced and ends.
 fn finish(shared: &Arc<Shared>, id: WorkerId, started: Instant, outcomes: Vec<Outcome>) -> bool {
     let mut state = shared.state();
-    state.note_cost(outcomes.len(), started.elapsed());
+    let taken = started.elapsed();
+    state.note_cost(outcomes.len(), taken);
     let Some(running) = state.running.remove(&id) else {
         state.statistics.late_answers += outcomes.len() as u64;
         state.given_up -= 1;
@@ -105,6 +112,7 @@ fn finish(shared: &Arc<Shared>, id: WorkerId, started: Instant, outcomes: Vec<Ou
         shared.idle.notify_all();
         return false;
     };
+    state.settle(running.bill, taken.min(MOST_CHARGED), Instant::now());
     let statistics = &mut state.statistics;
     for outcome in &outcomes {
         match outcome {

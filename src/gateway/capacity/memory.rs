@@ -10,9 +10,14 @@ use std::time::Duration;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use tokio::time::Instant;
 
-/// Memory that must be left for a call to begin: what calls under way may still grow by while their hold fills, and
-/// what a recogniser takes for the longest window.
-const FOR_A_CALL: u64 = 96 << 20;
+/// Memory that must be left for a call to begin: what a recogniser takes for the longest windows, four at a time (70 to
+/// 80 MB with CTranslate2, which keeps it then), the call's own 4 MB, and as much again for what else goes on.
+const FOR_A_CALL: u64 = 128 << 20;
+/// For each call under way: what it may still grow by as it begins to talk, its hold fills and its windows wait (half a
+/// megabyte each), as all do where recognition does not keep up; 5.5 MB were measured.
+const FOR_EACH_UNDER_WAY: u64 = 6 << 20;
+/// Beyond so many calls it does not grow: the recognisers' queue is bounded.
+const MOST_THAT_GROW: u64 = 40;
 /// Memory that must be left for a connection to be accepted.
 const FOR_A_CONNECTION: u64 = 48 << 20;
 
@@ -22,9 +27,19 @@ const ANSWER_HOLDS: Duration = Duration::from_millis(100);
 /// Where control groups are mounted.
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// Whether there is room for another call. What cannot be found out is no reason to refuse.
-pub(in crate::gateway) fn has_room_for_a_call() -> bool {
-    left().is_none_or(|left| left >= FOR_A_CALL)
+/// Whether there is room for another call beside so many, where there were `most` at once before. What cannot be found
+/// out is no reason to refuse.
+pub(in crate::gateway) fn has_room_for_a_call(under_way: usize, most: usize) -> bool {
+    left().is_none_or(|left| left >= needed(under_way, most))
+}
+
+/// Bytes that must be left for a call to begin beside so many. What earlier calls took is kept for others by the
+/// allocator, and by the recognisers: where there were far more calls before, little is needed.
+fn needed(under_way: usize, most: usize) -> u64 {
+    if under_way < most / 2 {
+        return FOR_A_CONNECTION;
+    }
+    FOR_A_CALL + FOR_EACH_UNDER_WAY * (under_way as u64).min(MOST_THAT_GROW)
 }
 
 /// Whether there is room for another connection, asked of the system now and then: connections may come by the
@@ -188,8 +203,16 @@ mod tests {
     }
 
     #[test]
+    fn calls_under_way_may_still_grow() {
+        assert_eq!(needed(0, 1), FOR_A_CALL);
+        assert_eq!(needed(10, 21), FOR_A_CALL + (60 << 20));
+        assert_eq!(needed(5_000, 0), FOR_A_CALL + (240 << 20));
+        assert_eq!(needed(10, 22), FOR_A_CONNECTION);
+    }
+
+    #[test]
     fn this_process_has_room() {
-        assert!(has_room_for_a_call());
+        assert!(has_room_for_a_call(500, 0));
         assert!(RoomForConnections::default().has_room(Instant::now()));
     }
 }

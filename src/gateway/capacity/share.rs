@@ -1,35 +1,18 @@
-//! A call's fair share of recognition. Pure.
+//! Whether a call asks for so much that its windows say nothing of how recognition keeps up with the others. Pure.
 //!
-//! The nearest deadline goes first, and a call's deadlines are as near as any other's: a call whose sound makes
-//! windows faster than they are answered would have the queue to itself, and every other call would be late with
-//! it. So a call may have some windows under way, and beyond these so many times what the others have on average;
-//! less of both when windows wait long. What exceeds its share is answered as overloaded, which fills that stretch of
-//! that call.
+//! The workers see to it that such a call gets no more than its share (`engine::pool`), so that it is late with the
+//! rest, and alone. Capacity is for calls as they usually are: one that is not would make the gateway believe that
+//! others are late too, and that calls are as costly as that one.
 
-/// What calls may have under way.
-#[derive(Debug, Clone, Copy)]
-struct Share {
-    /// Windows of any call.
-    free: usize,
-    /// How many times the others' average a call may have beyond these.
-    times: usize,
-}
+/// Windows in a while that any call may ask for: both parties of a call in which numbers are read out.
+const FREE: f64 = 16.0;
+/// How many times the others' average a call may ask for beyond these.
+const TIMES: f64 = 2.0;
 
-/// Both parties of a call in a lively talk, while a worker is replaced.
-const USUAL: Share = Share { free: 8, times: 2 };
-/// When windows wait for half the time that they are given: what a call needs, and as much as others.
-const BEHIND: Share = Share { free: 4, times: 1 };
-
-/// Whether a call with `own` windows under way may hand in another, of `all` that `calls` calls have; `is_behind`:
-/// windows wait long.
-pub(in crate::gateway) fn allows(own: usize, all: usize, calls: usize, is_behind: bool) -> bool {
+/// Whether a call that lately handed in `own` windows, of `all` that `calls` calls did, floods.
+pub(super) fn is_flood(own: f64, all: f64, calls: usize) -> bool {
     let others = calls.saturating_sub(1);
-    if others == 0 {
-        return true;
-    }
-    let Share { free, times } = if is_behind { BEHIND } else { USUAL };
-    let theirs = all.saturating_sub(own);
-    own < free + (times * theirs).div_ceil(others)
+    others > 0 && own > FREE + TIMES * (all - own).max(0.0) / others as f64
 }
 
 #[cfg(test)]
@@ -39,42 +22,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_alone_has_all() {
-        assert!(allows(1_000, 1_000, 1, true));
+    fn a_call_alone_is_no_flood() {
+        assert!(!is_flood(1_000.0, 1_000.0, 1));
     }
 
     #[test]
-    fn a_flood_is_stopped_where_others_have_little() {
-        assert!(allows(9, 10, 2, false));
-        assert!(!allows(10, 11, 2, false));
-        assert!(!allows(8, 8, 5, false), "the others have none");
-        assert!(allows(4, 5, 2, true));
-        assert!(!allows(5, 6, 2, true));
+    fn a_call_is_one_that_asks_for_far_more_than_others() {
+        assert!(!is_flood(24.0, 28.0, 2));
+        assert!(is_flood(25.0, 29.0, 2));
+        assert!(is_flood(17.0, 17.0, 5), "the others ask for nothing");
+        assert!(!is_flood(16.0, 16.0, 5), "nor need they");
     }
 
     #[test]
-    fn where_all_are_behind_none_is_singled_out() {
-        assert!(allows(40, 24 * 40, 24, true));
+    fn where_all_flood_none_does() {
+        assert!(!is_flood(60.0, 24.0 * 60.0, 24));
     }
 
     proptest! {
-        /// What is let through is never taken back by others handing in more.
+        /// Calls that ask for no more than twice the average of the others never are.
         #[test]
-        fn more_of_others_never_means_less(
-            own in 0..100_usize,
-            theirs in 0..1_000_usize,
-            calls in 1..50_usize,
-            is_behind: bool,
+        fn as_much_as_others_is_allowed(
+            own in 0..64_u32,
+            theirs in prop::collection::vec(0..64_u32, 0..100),
         ) {
-            if allows(own, own + theirs, calls, is_behind) {
-                prop_assert!(allows(own, own + theirs + 1, calls, is_behind));
+            let (sum, calls) = (theirs.iter().sum::<u32>(), theirs.len() + 1);
+            if own * theirs.len() as u32 <= sum {
+                prop_assert!(!is_flood(f64::from(own), f64::from(own + sum), calls));
             }
-        }
-
-        /// Calls that have no more than the average are never stopped.
-        #[test]
-        fn the_average_is_allowed(each in 0..64_usize, calls in 1..200_usize, is_behind: bool) {
-            prop_assert!(allows(each, each * calls, calls, is_behind));
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::audio::{MediaTime, SampleRate, Span};
 use crate::call::{Leg, Sensitive};
-use crate::engine::pool::Job;
+use crate::engine::pool::{Caller, Job};
 use crate::gateway::call::Transcriber;
 use crate::speech::{Window, WindowId};
 
@@ -37,9 +37,12 @@ pub(in crate::gateway) async fn cost(engine: &dyn Transcriber, workers: usize) -
 async fn round(engine: &dyn Transcriber, workers: usize) -> Option<Duration> {
     let begun = Instant::now();
     let (answer, mut answers) = mpsc::channel(workers.max(1));
+    let caller = Caller::new();
     for index in 0..workers {
         let answer = answer.clone();
         engine.submit(Job {
+            caller,
+            is_armed: false,
             window: window(index as u64),
             deadline: begun + LIMIT,
             reply: Box::new(move |_, outcome| {

@@ -74,6 +74,8 @@ struct State {
     /// `None` while nothing is learned: then `most` holds.
     capacity: Option<Capacity>,
     holds: Holds,
+    /// The most calls that were listened to at once.
+    most_active: usize,
     refused: Tally,
     /// What was last told of the capacity.
     told: (usize, bool),
@@ -120,6 +122,7 @@ impl Admission {
                     settings.hold,
                     settings.longest_hold.unwrap_or(settings.hold),
                 ),
+                most_active: 0,
                 refused: Tally::default(),
                 told: (most, false),
                 told_at: now,
@@ -172,10 +175,10 @@ impl Admission {
 
     /// Whether another call would be taken now, heard or not.
     pub(super) fn room(&self) -> Result<(), NoRoom> {
-        if !memory::has_room_for_a_call() {
+        let active = self.active();
+        if !memory::has_room_for_a_call(active, self.state().most_active) {
             return Err(NoRoom::Memory);
         }
-        let active = self.active();
         let is_heard = active < self.most
             && self
                 .state()
@@ -192,17 +195,18 @@ impl Admission {
 
     /// Takes a call in.
     pub(super) fn enter(&self) -> Result<Entry, NoRoom> {
-        if !memory::has_room_for_a_call() {
+        // Under the lock, so that two calls at once do not both get the last place.
+        let mut state = self.state();
+        let active = self.active();
+        if !memory::has_room_for_a_call(active, state.most_active) {
             return Err(NoRoom::Memory);
         }
-        // Under the lock, so that two calls at once do not both get the last place.
-        let state = self.state();
-        let active = self.active();
         let fits = state
             .capacity
             .as_ref()
             .is_none_or(|capacity| capacity.may_admit(active));
         if fits && let Ok(permit) = Arc::clone(&self.calls).try_acquire_owned() {
+            state.most_active = state.most_active.max(active + 1);
             return Ok(Entry {
                 permit,
                 is_heard: true,
