@@ -39,7 +39,7 @@ enum Command {
 /// Where the log is.
 #[derive(Debug, Clone, Args)]
 struct Place {
-    /// Configuration file (TOML) whose [audit] says where the log is.
+    /// Configuration file (TOML) whose `[audit]` says where the log is.
     #[arg(long, value_name = "FILE", env = "HUSHGATE_CONFIG")]
     config: Option<PathBuf>,
     /// The log's folder, in place of the configuration's.

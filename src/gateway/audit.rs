@@ -1,6 +1,6 @@
 //! What the gateway writes into the audit log: its own start and end, each call's course, what was refused.
 //!
-//! A call's entries are made on its recorder's thread ([`AuditedTapes`]), of the same events as its report: neither
+//! A call's entries are made on its recorder's thread (`AuditedTapes`), of the same events as its report: neither
 //! the call's task nor the caller waits for them. What came of refusals is gathered, as anybody can make many.
 //!
 //! **Architecture invariant:** what is in the report as hidden, late or failed is in the log.

@@ -437,7 +437,7 @@ pub struct Line {
     pub entry: Entry,
     /// HMAC-SHA-256 of the entry's text under the audit key.
     pub hmac: Sha256Digest,
-    /// What the next entry follows: see [`super::chain`].
+    /// What the next entry follows; `chain` says what of.
     pub hash: Sha256Digest,
 }
 
