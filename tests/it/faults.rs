@@ -346,5 +346,5 @@ async fn paced_real_model_limit_of_data_refuses_calls_and_kills_none() {
 /// Allocators reserve addresses by 64 MiB for each thread.
 #[tokio::test(flavor = "multi_thread")]
 async fn paced_real_model_limit_of_addresses_refuses_calls_and_kills_none() {
-    memory_limit_refuses_calls_and_kills_none(("as", "VmSize:"), 900).await;
+    memory_limit_refuses_calls_and_kills_none(("as", "VmSize:"), 500).await;
 }
