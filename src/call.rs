@@ -2,6 +2,8 @@
 //!
 //! Imports nothing of the crate and does not know how calls arrive or what is recorded of them.
 
+pub mod particulars;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
