@@ -4,6 +4,7 @@
 //! full. A call that misbehaves slows down, loses or ends only itself.
 
 pub mod audit;
+pub mod erasing;
 pub mod player;
 pub mod process;
 pub mod records;

@@ -5,7 +5,11 @@
 //! call that reaches the disk is sealed first. Does not know who may read, nor what a report says.
 
 pub mod audit;
+pub mod documents;
+pub mod erasure;
 pub mod index;
 pub mod keys;
+pub mod requests;
+pub mod retention;
 pub mod sealed;
 pub mod vault;

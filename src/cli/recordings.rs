@@ -57,6 +57,9 @@ struct Show {
     /// The call, as `recordings list` shows it.
     #[arg(value_name = "CALL", value_parser = RecordName::new)]
     call: RecordName,
+    /// Show it even if it is locked away.
+    #[arg(long)]
+    quarantined: bool,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -81,6 +84,9 @@ struct Export {
     /// Which part of the call.
     #[arg(long, value_enum, default_value_t = Part::Audio)]
     part: Part,
+    /// Export it even if it is locked away.
+    #[arg(long)]
+    quarantined: bool,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -161,7 +167,10 @@ struct Known {
 
 impl Show {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let vault = self.store.open(Action::Show(&self.call))?;
+        let mut vault = self.store.open(Action::Show(&self.call))?;
+        if self.quarantined {
+            vault = vault.opening_quarantined();
+        }
         let known = Known::read(&vault, &self.call)?;
         if self.store.json {
             print(&format!("{:#}\n", known.to_json()?))?;
@@ -206,7 +215,9 @@ impl Known {
         let is_harmless = |error: &VaultError| {
             matches!(
                 error,
-                VaultError::Missing { .. } | VaultError::Shredded { .. }
+                VaultError::Missing { .. }
+                    | VaultError::Shredded { .. }
+                    | VaultError::Quarantined { .. }
             )
         };
         let audio = match &self.audio {
@@ -340,7 +351,10 @@ fn report(vault: &Vault, call: &RecordName) -> Result<Report, VaultError> {
 
 impl Export {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let vault = self.store.open(Action::Export(&self.call))?;
+        let mut vault = self.store.open(Action::Export(&self.call))?;
+        if self.quarantined {
+            vault = vault.opening_quarantined();
+        }
         let out = self.out.clone().unwrap_or_else(|| {
             PathBuf::from(match self.part {
                 Part::Audio => format!("{}.wav", self.call),

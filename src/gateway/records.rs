@@ -73,6 +73,16 @@ fn tell(swept: &SweptCall) {
         Ok(Swept::Removed) => {
             tracing::warn!(call, "found a call of which nothing had been recorded");
         }
+        Ok(Swept::Erased) => {
+            tracing::warn!(call, "ended an erasure that was cut off");
+        }
+        Ok(Swept::NotErased) => {
+            tracing::warn!(
+                call,
+                "took back an erasure that was cut off; nothing was erased"
+            );
+        }
+        Ok(Swept::Destroyed) => tracing::warn!(call, "ended a removal that was cut off"),
         Ok(Swept::Incomplete(closing)) => {
             let chunks = closing.chunks;
             match closing.altered_chunk {

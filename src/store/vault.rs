@@ -7,7 +7,9 @@
 //! STORE/calls/CALL/closing.sealed in place of them, where a crash cut the call off
 //! STORE/keys/CALL/audio.json ...  the wrapped key of each
 //! STORE/open/CALL                 a mark: this call is not closed yet
-//! STORE/writer.lock, keys.lock    who records; who changes wrapped keys
+//! STORE/revising/CALL, removing/CALL    marks: stretches of it are being erased; it is being removed
+//! STORE/quarantine/CALL.json      a mark: it is locked away
+//! STORE/writer.lock, keys.lock, changes.lock    who records; who changes wrapped keys; who changes calls
 //! ```
 //!
 //! **Architecture invariants:** a wrapped key is on the disk before the first byte that it seals, and a call is
@@ -20,7 +22,10 @@ mod audio;
 mod call;
 mod files;
 mod objects;
+mod quarantine;
 mod record;
+mod removal;
+mod revision;
 mod rotation;
 mod sweep;
 
@@ -34,7 +39,10 @@ use super::sealed::{Content, SealError};
 
 pub use audio::StoredAudio;
 pub use call::CallWriter;
+pub use quarantine::Quarantine;
 pub use record::{Closing, InvalidName, Record, RecordName, State, sealed_file_name};
+pub use removal::{Removed, RemovedPart};
+pub use revision::{Blank, Erased, Resealed, Rewrite};
 pub use rotation::{Rotation, Usage};
 pub use sweep::{Swept, SweptCall};
 
@@ -46,6 +54,10 @@ const FORMAT: &str = "hushgate store 1\n";
 pub struct Vault {
     path: PathBuf,
     keys: Arc<dyn KeyService>,
+    opens_quarantined: bool,
+    /// How many steps it takes before it dies.
+    #[cfg(test)]
+    steps: Option<Arc<std::sync::atomic::AtomicUsize>>,
 }
 
 /// The right to record into a store, which one process has at a time.
@@ -105,6 +117,22 @@ pub enum VaultError {
         name: RecordName,
         /// What was asked for.
         content: Content,
+    },
+    /// It is still being recorded.
+    #[error("the call {name} is under way; it can be changed and removed once it is over")]
+    UnderWay {
+        /// The call.
+        name: RecordName,
+    },
+    /// It was locked away.
+    #[error(
+        "the call {name} is in quarantine: {reason}; give --quarantined to open it all the same"
+    )]
+    Quarantined {
+        /// The call.
+        name: RecordName,
+        /// Why.
+        reason: String,
     },
     /// The wrapped key is gone, and so is what it opened.
     #[error("the {} of the call {name} cannot be read any more: its key was destroyed", content.name())]
@@ -198,7 +226,13 @@ fn advice(cause: &io::Error) -> &'static str {
 impl Vault {
     /// The store in a folder, which need not exist yet.
     pub fn new(path: PathBuf, keys: Arc<dyn KeyService>) -> Self {
-        Self { path, keys }
+        Self {
+            path,
+            keys,
+            opens_quarantined: false,
+            #[cfg(test)]
+            steps: None,
+        }
     }
 
     /// Its folder.
@@ -253,6 +287,29 @@ impl Vault {
                 path: self.path.clone(),
             }),
             Err(std::fs::TryLockError::Error(cause)) => Err(files::failed("lock", &file)(cause)),
+        }
+    }
+
+    /// Comes before whatever must be able to come to nothing at any moment; tests let it die there.
+    #[cfg(not(test))]
+    fn step(&self) -> Result<(), VaultError> {
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn step(&self) -> Result<(), VaultError> {
+        use std::sync::atomic::Ordering;
+        let Some(steps) = &self.steps else {
+            return Ok(());
+        };
+        let left = steps.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        });
+        match left {
+            Ok(_) => Ok(()),
+            Err(_) => Err(files::failed("live on in", &self.path)(io::Error::other(
+                "killed",
+            ))),
         }
     }
 

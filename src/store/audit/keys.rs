@@ -94,7 +94,7 @@ impl SigningKey {
         PublicKey(bytes)
     }
 
-    pub(super) fn sign(&self, text: &[u8]) -> Vec<u8> {
+    pub(in crate::store) fn sign(&self, text: &[u8]) -> Vec<u8> {
         self.0.sign(text).as_ref().to_vec()
     }
 }
@@ -109,7 +109,7 @@ impl PublicKey {
         short(Sha256Digest::of(&[&SPKI_PREFIX, &self.0]))
     }
 
-    pub(super) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
+    pub(in crate::store) fn verifies(&self, text: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ED25519, &self.0)
             .verify(text, signature)
             .is_ok()

@@ -9,7 +9,7 @@ use crate::call::particulars::Label;
 use crate::store::vault::{RecordName, State};
 
 /// A telephone number's HMAC-SHA-256 under the index's key, in hexadecimal: equal numbers are found, none is told.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct NumberHash(pub String);
 

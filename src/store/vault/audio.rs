@@ -12,7 +12,7 @@ use super::{Closing, RecordName, State, Vault, VaultError, files};
 use crate::store::sealed::{Content, SealError, SealedReader, Standing};
 
 /// Bytes of a WAV header of 16-bit PCM.
-const HEADER: usize = 44;
+pub(super) const HEADER: usize = 44;
 
 /// A recording in the store, open.
 #[derive(Debug)]

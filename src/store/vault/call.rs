@@ -41,7 +41,7 @@ impl Recording {
         let vault = self.vault.clone();
         let name = vault.claim(call)?;
         let prepare = |content| {
-            let (object, key) = vault.new_object(&name, content)?;
+            let (object, key) = vault.new_object(&name, content, 0)?;
             files::write_new(&vault.key_file(&name, content), &key)?;
             Ok::<_, VaultError>(object)
         };
@@ -87,8 +87,9 @@ impl Vault {
             let name = RecordName::of_call(call, number);
             number += 1;
             let folder = self.folder(&name);
-            // One whose files are gone may have its keys' folder left; its name is not used again.
-            if self.key_folder(&name).exists() {
+            // One whose files are gone may have its keys' folder left; its name is not used again. Nor is that of
+            // one whose removal is not over.
+            if self.key_folder(&name).exists() || self.removing(&name).exists() {
                 continue;
             }
             match files::make_folder(&folder) {
@@ -183,7 +184,7 @@ impl Vault {
         reason: &str,
     ) -> Result<Closing, VaultError> {
         let file = self.object_file(name, Content::Audio);
-        let mut audio = self.open(name, Content::Audio)?;
+        let mut audio = self.open_sealed(name, Content::Audio)?;
         let found = audio.examine(|_| {}).map_err(sealed(file.clone()))?;
         let chunks = match found {
             crate::store::sealed::Standing::Altered { chunk } => chunk,
@@ -192,7 +193,7 @@ impl Vault {
         let closing = Closing::new(name, reason, found, chunks);
         let text = serde_json::to_vec_pretty(&closing)
             .map_err(|error| files::failed("write", &file)(error.into()))?;
-        let (object, key) = self.new_object(name, Content::Closing)?;
+        let (object, key) = self.new_object(name, Content::Closing, 0)?;
         files::replace(&self.key_file(name, Content::Closing), &key)?;
         self.seal_document(name, object, &text)?;
         self.unmark(name)?;

@@ -1,13 +1,14 @@
 //! One sealed file and its wrapped key: made, opened, made unreadable.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::revision::destroy_key;
 use super::{RecordName, Vault, VaultError, files};
 use crate::store::keys::{DataKey, WrappedKey};
 use crate::store::sealed::{Content, Header, Label, SealError, SealedReader, SealedWriter};
@@ -51,11 +52,12 @@ impl Vault {
         &self,
         name: &RecordName,
         content: Content,
+        revision: u32,
     ) -> Result<(NewObject, Vec<u8>), VaultError> {
         let header = Header::new(Label {
             name: name.to_string(),
             content,
-            revision: 0,
+            revision,
             sealed_at: Timestamp::now(),
         })
         .map_err(sealed(self.object_file(name, content)))?;
@@ -70,16 +72,34 @@ impl Vault {
         Ok((NewObject { header, key }, text))
     }
 
-    /// Puts a wrapped key in the place of the one before, if there was one.
-    pub(super) fn save_wrapped(
+    /// Wraps the data key in a file anew; `false`: it was under the current key. Whoever calls holds the keys' lock.
+    pub(super) fn rewrap_at(
         &self,
         name: &RecordName,
         content: Content,
-        header: &Header,
-        wrapped: WrappedKey,
-    ) -> Result<(), VaultError> {
-        let file = self.key_file(name, content);
-        files::replace(&file, &key_text(&file, header, wrapped)?)
+        key_file: &Path,
+        object_file: &Path,
+    ) -> Result<bool, VaultError> {
+        let wrapped = self.wrapped_key_at(name, content, key_file)?;
+        let header = match self.open_header_at(name, content, object_file.to_owned()) {
+            // Nothing was sealed yet.
+            Err(VaultError::Missing { .. }) => {
+                self.open_header_at(name, content, object_file.with_extension("new"))
+            }
+            found => found,
+        }?
+        .1;
+        let failed = |cause| VaultError::Key {
+            file: key_file.to_owned(),
+            cause,
+        };
+        let Some(newer) = self.keys.rewrap(&wrapped, header.bytes()).map_err(failed)? else {
+            return Ok(false);
+        };
+        // The only copy is about to be replaced: it must open.
+        self.keys.unwrap(&newer, header.bytes()).map_err(failed)?;
+        files::replace(key_file, &key_text(key_file, &header, newer)?)?;
+        Ok(true)
     }
 
     /// Seals a document whose wrapped key is on the disk, under its name when it is whole and on the disk.
@@ -105,8 +125,47 @@ impl Vault {
         files::sync_folder(&self.folder(name))
     }
 
-    /// Opens one sealed file of a call.
+    /// Opens one sealed file of a call. What is locked away is opened only where that was asked for.
     pub fn open(
+        &self,
+        name: &RecordName,
+        content: Content,
+    ) -> Result<SealedReader<File>, VaultError> {
+        if matches!(content, Content::Audio | Content::Transcript) {
+            self.check_free(name)?;
+        }
+        self.open_sealed(name, content)
+    }
+
+    /// Opens one sealed file of a call, locked away or not. A revision that takes its place meanwhile is waited for.
+    pub(super) fn open_sealed(
+        &self,
+        name: &RecordName,
+        content: Content,
+    ) -> Result<SealedReader<File>, VaultError> {
+        let mut patience = 100;
+        loop {
+            let before = self.sight(name, content);
+            let opened = self.open_present(name, content);
+            let is_moving = before.0 || self.sight(name, content) != before;
+            if opened.is_ok() || !is_moving || patience == 0 {
+                return opened;
+            }
+            patience -= 1;
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether a revision is about to take the place of the one before, and what is in its place.
+    fn sight(&self, name: &RecordName, content: Content) -> (bool, Option<Header>) {
+        let header = self.open_header(name, content).ok();
+        (
+            self.committed(name).exists(),
+            header.map(|(_, header)| header),
+        )
+    }
+
+    fn open_present(
         &self,
         name: &RecordName,
         content: Content,
@@ -126,7 +185,19 @@ impl Vault {
         name: &RecordName,
         content: Content,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        self.open(name, content)?
+        if content == Content::Transcript {
+            self.check_free(name)?;
+        }
+        self.document_of(name, content)
+    }
+
+    /// The same, locked away or not.
+    pub(super) fn document_of(
+        &self,
+        name: &RecordName,
+        content: Content,
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        self.open_sealed(name, content)?
             .read_whole()
             .map_err(sealed(self.object_file(name, content)))
     }
@@ -170,20 +241,6 @@ impl Vault {
         Ok((open, header))
     }
 
-    /// The header that a wrapped key is bound to, also where nothing was sealed yet.
-    pub(super) fn bound_header(
-        &self,
-        name: &RecordName,
-        content: Content,
-    ) -> Result<Header, VaultError> {
-        let new = || self.object_file(name, content).with_extension("new");
-        let found = match self.open_header(name, content) {
-            Err(VaultError::Missing { .. }) => self.open_header_at(name, content, new()),
-            found => found,
-        };
-        Ok(found?.1)
-    }
-
     /// A wrapped key and its file.
     pub(super) fn wrapped_key(
         &self,
@@ -191,18 +248,30 @@ impl Vault {
         content: Content,
     ) -> Result<(PathBuf, WrappedKey), VaultError> {
         let file = self.key_file(name, content);
-        let text = match std::fs::read(&file) {
+        let wrapped = self.wrapped_key_at(name, content, &file)?;
+        Ok((file, wrapped))
+    }
+
+    fn wrapped_key_at(
+        &self,
+        name: &RecordName,
+        content: Content,
+        file: &Path,
+    ) -> Result<WrappedKey, VaultError> {
+        let text = match std::fs::read(file) {
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
                 return Err(VaultError::Shredded {
                     name: name.clone(),
                     content,
                 });
             }
-            text => text.map_err(files::failed("read", &file))?,
+            text => text.map_err(files::failed("read", file))?,
         };
         match serde_json::from_slice::<KeyFile>(&text) {
-            Ok(read) if read.schema == 1 => Ok((file, read.key)),
-            _ => Err(VaultError::KeyFile { file }),
+            Ok(read) if read.schema == 1 => Ok(read.key),
+            _ => Err(VaultError::KeyFile {
+                file: file.to_owned(),
+            }),
         }
     }
 
@@ -214,22 +283,12 @@ impl Vault {
             return Err(VaultError::Unknown { name: name.clone() });
         }
         let _lock = self.lock_keys()?;
-        let file = self.key_file(name, content);
-        match OpenOptions::new().write(true).open(&file) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            open => {
-                // Where the file system writes in place, nothing is left to be found.
-                let failed = || files::failed("overwrite", &file);
-                let mut open = open.map_err(failed())?;
-                let length = open.metadata().map_err(failed())?.len() as usize;
-                open.write_all(&vec![0; length])
-                    .and_then(|()| open.sync_all())
-                    .map_err(failed())?;
-            }
+        // Those of a revision that was cut off are among them, and what a rotation left.
+        for key in [self.present(name, content).1, self.next(name, content).1] {
+            self.step()?;
+            destroy_key(&key)?;
+            destroy_key(&key.with_extension("new"))?;
         }
-        files::remove(&file)?;
-        // One that a rotation left when it was cut off.
-        files::remove(&file.with_extension("new"))?;
         files::sync_folder(&self.key_folder(name))
     }
 

@@ -215,17 +215,39 @@ impl Vault {
         self.path.join("calls").join(name.as_str())
     }
 
+    /// The sealed file of a part: the next revision's, where that takes effect and did not take its place yet.
     pub(super) fn object_file(&self, name: &RecordName, content: Content) -> PathBuf {
-        self.folder(name).join(sealed_file_name(content))
+        if self.committed(name).exists() {
+            let (next, _) = self.next(name, content);
+            if next.exists() {
+                return next;
+            }
+        }
+        self.present(name, content).0
+    }
+
+    /// The sealed file and the wrapped key of a part, in the places where they stay.
+    pub(super) fn present(&self, name: &RecordName, content: Content) -> (PathBuf, PathBuf) {
+        let key = format!("{}.json", content.name());
+        (
+            self.folder(name).join(sealed_file_name(content)),
+            self.key_folder(name).join(key),
+        )
     }
 
     pub(super) fn key_folder(&self, name: &RecordName) -> PathBuf {
         self.path.join("keys").join(name.as_str())
     }
 
+    /// The wrapped key of a part; see [`Vault::object_file`].
     pub(super) fn key_file(&self, name: &RecordName, content: Content) -> PathBuf {
-        self.key_folder(name)
-            .join(format!("{}.json", content.name()))
+        if self.committed(name).exists() {
+            let (_, next) = self.next(name, content);
+            if next.exists() {
+                return next;
+            }
+        }
+        self.present(name, content).1
     }
 
     /// Says that a call is not closed yet.

@@ -93,18 +93,10 @@ impl Vault {
     /// Wraps one data key anew; `false`: it was under the current key.
     fn rewrap(&self, name: &RecordName, content: Content) -> Result<bool, VaultError> {
         let _lock = self.lock_keys()?;
-        let (file, wrapped) = self.wrapped_key(name, content)?;
-        let header = self.bound_header(name, content)?;
-        let failed = |cause| VaultError::Key {
-            file: file.clone(),
-            cause,
-        };
-        let Some(newer) = self.keys.rewrap(&wrapped, header.bytes()).map_err(failed)? else {
-            return Ok(false);
-        };
-        // The only copy is about to be replaced: it must open.
-        self.keys.unwrap(&newer, header.bytes()).map_err(failed)?;
-        self.save_wrapped(name, content, &header, newer)?;
-        Ok(true)
+        let (key, object) = (
+            self.key_file(name, content),
+            self.object_file(name, content),
+        );
+        self.rewrap_at(name, content, &key, &object)
     }
 }

@@ -1,4 +1,4 @@
-//! Closes what a crash left open. Looks at the marks of open calls alone, however many calls there are.
+//! Closes what a crash left open, and ends what it cut off. Looks at marks alone, however many calls there are.
 
 use std::fs;
 
@@ -23,6 +23,12 @@ pub enum Swept {
     Incomplete(Closing),
     /// Nothing of it had been recorded: it was removed.
     Removed,
+    /// Stretches of it were being erased, and now are.
+    Erased,
+    /// Stretches of it were about to be erased; nothing was changed, and it has to be asked for again.
+    NotErased,
+    /// It was being removed, and now is.
+    Destroyed,
 }
 
 impl Recording {
@@ -30,18 +36,37 @@ impl Recording {
     /// stays as it is and is told.
     pub fn sweep(&self) -> Result<Vec<SweptCall>, VaultError> {
         let vault = &self.vault;
+        let mut swept = vault.finish_changes()?;
         let names = files::names(&vault.path.join("open"))?;
-        let swept = names.iter().filter_map(|name| RecordName::new(name).ok());
-        Ok(swept
-            .map(|name| SweptCall {
-                outcome: vault.sweep(&name),
-                name,
-            })
-            .collect())
+        let open = names.iter().filter_map(|name| RecordName::new(name).ok());
+        swept.extend(open.map(|name| SweptCall {
+            outcome: vault.sweep(&name),
+            name,
+        }));
+        Ok(swept)
     }
 }
 
 impl Vault {
+    /// Ends the removals and revisions that a crash cut off.
+    fn finish_changes(&self) -> Result<Vec<SweptCall>, VaultError> {
+        let mut swept = Vec::new();
+        for name in self.unfinished_removals()? {
+            let outcome = self.finish_removal(&name).map(|_| Swept::Destroyed);
+            swept.push(SweptCall { name, outcome });
+        }
+        let _changes = self.lock_changes()?;
+        for name in self.unfinished_revisions()? {
+            let outcome = match self.finish_revision(&name) {
+                Ok(Some(true)) => Ok(Swept::Erased),
+                Ok(_) => Ok(Swept::NotErased),
+                Err(error) => Err(error),
+            };
+            swept.push(SweptCall { name, outcome });
+        }
+        Ok(swept)
+    }
+
     fn sweep(&self, name: &RecordName) -> Result<Swept, VaultError> {
         for content in Content::ALL {
             let file = self.object_file(name, content);
@@ -71,7 +96,7 @@ impl Vault {
         }
         if self.object_file(name, Content::Report).exists() {
             let file = self.object_file(name, Content::Audio);
-            let mut audio = self.open(name, Content::Audio)?;
+            let mut audio = self.open_sealed(name, Content::Audio)?;
             let found = audio
                 .examine(|_| {})
                 .map_err(super::objects::sealed(file))?;
