@@ -10,6 +10,7 @@ pub mod audit;
 pub mod control;
 pub mod doors;
 mod file;
+pub mod retention;
 mod show;
 pub mod store;
 
@@ -71,6 +72,8 @@ pub struct Config {
     pub doors: Vec<Door>,
     /// How the audit log is kept; `None`: none is.
     pub audit: Option<Audit>,
+    /// How long calls are kept, and how they are erased.
+    pub retention: retention::Retention,
 }
 
 /// How many calls are listened to at once.
@@ -224,9 +227,12 @@ impl Config {
 
     fn assemble(
         source: Option<&Source>,
-        values: FileConfig,
+        mut values: FileConfig,
         overrides: Overrides,
     ) -> Result<Self, ConfigError> {
+        let sections = values.take_retention();
+        sections.check_store(source, values.store.is_some())?;
+        let retention = retention::retention(source, sections)?;
         let FileConfig {
             server,
             speech,
@@ -234,6 +240,7 @@ impl Config {
             doors,
             store,
             audit,
+            ..
         } = values;
         let pick = Pick { source };
 
@@ -356,6 +363,7 @@ impl Config {
             overload,
             doors,
             audit,
+            retention,
         })
     }
 }

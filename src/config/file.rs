@@ -10,6 +10,9 @@ use toml::Spanned;
 
 use super::audit::AuditSection;
 use super::doors::DoorSection;
+use super::retention::{
+    ErasureSection, PolicySection as RetentionPolicy, RetentionSections, RunSection,
+};
 use super::store::StoreSection;
 use super::{ConfigError, MaxCalls, Overload, one_line};
 use crate::engine::Engine;
@@ -25,6 +28,20 @@ pub(super) struct FileConfig {
     pub(super) doors: BTreeMap<String, Spanned<DoorSection>>,
     pub(super) store: Option<Spanned<StoreSection>>,
     pub(super) audit: Option<AuditSection>,
+    pub(super) retention: Vec<Spanned<RetentionPolicy>>,
+    pub(super) retention_run: RunSection,
+    pub(super) erasure: ErasureSection,
+}
+
+impl FileConfig {
+    /// What there is about how long calls are kept.
+    pub(super) fn take_retention(&mut self) -> RetentionSections {
+        RetentionSections {
+            policies: std::mem::take(&mut self.retention),
+            run: std::mem::take(&mut self.retention_run),
+            erasure: std::mem::take(&mut self.erasure),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

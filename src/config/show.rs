@@ -113,6 +113,9 @@ impl Config {
             for text in store.lines() {
                 line(format_args!("{text}"));
             }
+            for text in self.retention.lines() {
+                line(format_args!("{text}"));
+            }
         }
         for door in &self.doors {
             for text in door_lines(door) {
@@ -159,6 +162,9 @@ impl Config {
                 .map(|door| (door.name.clone(), door_json(door)))
                 .collect::<serde_json::Map<_, _>>(),
             "audit": self.audit.as_ref().map(Audit::to_json),
+            "retention": self.retention.policies_json(),
+            "retention_run": self.retention.run_json(),
+            "erasure": { "approvals": self.retention.approvals },
         })
     }
 }
