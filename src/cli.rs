@@ -12,14 +12,19 @@ mod config;
 mod demo;
 mod detect;
 mod doctor;
+mod erase;
 mod eval;
 mod gateway_process;
+mod hold;
 mod keys;
 mod model;
 mod model_verify;
+mod operator;
+mod orders;
 mod play;
 mod recordings;
 mod replay;
+mod retention;
 mod serve;
 mod shared;
 mod store_access;
@@ -64,6 +69,9 @@ enum Command {
     Config(config::Arguments),
     Recordings(recordings::Arguments),
     Keys(keys::Arguments),
+    Retention(retention::Arguments),
+    Hold(hold::Arguments),
+    Erase(erase::Arguments),
     Audit(audit::Arguments),
     Doctor(doctor::Arguments),
     Bench(bench::Arguments),
@@ -85,6 +93,9 @@ pub fn run() -> ExitCode {
         Command::Config(arguments) => config::run(arguments),
         Command::Recordings(arguments) => recordings::run(arguments),
         Command::Keys(arguments) => keys::run(arguments),
+        Command::Retention(arguments) => retention::run(arguments),
+        Command::Hold(arguments) => hold::run(arguments),
+        Command::Erase(arguments) => erase::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),

@@ -9,6 +9,8 @@ pub mod player;
 pub mod process;
 pub mod records;
 pub mod replay;
+pub mod requests;
+pub mod retention;
 pub mod serve;
 pub mod supervise;
 pub mod tls;

@@ -16,8 +16,12 @@ use super::shared::{SharedArguments, print, recognisers};
 use crate::config::{Config, MaxCalls, Overrides};
 use crate::engine::pool::{Pool, PoolSettings};
 use crate::gateway::audit::Auditor;
+use crate::gateway::records;
+use crate::gateway::requests::Desk;
+use crate::gateway::retention::{Custody, VaultCalls};
 use crate::gateway::serve::{Server, Settings};
 use crate::gateway::{Transcriber, process, supervise};
+use crate::store::audit::KeyFiles;
 use crate::telemetry::logs::{self, LogFormat};
 
 /// How long recognisers may take to end what they are at when the server stops.
@@ -166,6 +170,8 @@ fn serve(
         None => settings,
     };
     settings.tapes.begin()?;
+    let custody_shutdown = CancellationToken::new();
+    let custody = custody(&config, auditor.as_deref(), custody_shutdown.clone())?;
     raise_open_files(config.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -181,6 +187,7 @@ fn serve(
         stop_on_signals(shutdown.clone())?;
 
         let serving = tokio::spawn(server.run());
+        let custody = custody.map(|custody| tokio::spawn(custody));
         tracing::info!(pid = std::process::id(), "listening on {address}");
         for door in &config.doors {
             let place = own_places
@@ -241,6 +248,10 @@ fn serve(
                 tracing::warn!("a recogniser did not end");
             }
         }
+        custody_shutdown.cancel();
+        if let Some(custody) = custody {
+            custody.await.context("looking after the store failed")?;
+        }
         if let Some(auditor) = auditor {
             let stopped = tokio::task::spawn_blocking(move || auditor.stop());
             stopped.await.context("the audit log was not closed")?;
@@ -248,6 +259,33 @@ fn serve(
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Looks after what is stored, where there is a store: by its schedule, and at the request of commands.
+fn custody(
+    config: &Config,
+    auditor: Option<&Auditor>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<Option<impl Future<Output = ()> + use<>>> {
+    let Some(store) = &config.store else {
+        return Ok(None);
+    };
+    let log = auditor
+        .zip(config.audit.as_ref())
+        .map(|(auditor, audit)| (auditor.log().clone(), KeyFiles::new(&audit.keys)));
+    let vault = records::open(store)?;
+    let custody = Custody::new(
+        vault.clone(),
+        Arc::new(VaultCalls(vault)),
+        log,
+        config.retention.clone(),
+        shutdown.clone(),
+    );
+    let desk = Desk::default().with(Arc::new(Arc::clone(&custody)));
+    let store = store.path.clone();
+    Ok(Some(async move {
+        tokio::join!(desk.attend(store, shutdown), custody.keep_schedule());
+    }))
 }
 
 fn raise_open_files(max_connections: usize) {
