@@ -7,6 +7,7 @@
 //! STORE/calls/CALL/closing.sealed in place of them, where a crash cut the call off
 //! STORE/keys/CALL/audio.json ...  the wrapped key of each
 //! STORE/open/CALL                 a mark: this call is not closed yet
+//! STORE/number-key.json           the wrapped key that telephone numbers are hashed under
 //! STORE/writer.lock, keys.lock    who records; who changes wrapped keys
 //! ```
 //!
@@ -19,6 +20,7 @@
 mod audio;
 mod call;
 mod files;
+mod number_key;
 mod objects;
 mod record;
 mod rotation;
