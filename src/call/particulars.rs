@@ -2,10 +2,14 @@
 //!
 //! **Architecture invariant:** a telephone number is never printed, and leaves only as a keyed hash or sealed.
 
+mod told;
+
+pub use told::telephone_number;
+
 use super::Sensitive;
 
 /// Who takes part in a call, and where, as far as it was told.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Particulars {
     /// The agent's name or number in the contact centre.
     pub agent: Option<Label>,
@@ -26,13 +30,19 @@ pub struct Particulars {
 }
 
 /// A name that may be stored and shown: 1 to 100 printable characters, without a digit run that could be a number.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(transparent)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "String")]
 pub struct Label(String);
 
 /// A text that is no [`Label`]. Does not repeat it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected 1 to {} printable characters with at most {} digits in a row", Label::LONGEST, Label::MOST_DIGITS)]
+#[error(
+    "expected 1 to {} printable characters with at most {} digits in a row",
+    Label::LONGEST,
+    Label::MOST_DIGITS
+)]
 pub struct InvalidLabel;
 
 impl Label {
@@ -76,3 +86,14 @@ impl std::fmt::Display for Label {
         f.write_str(&self.0)
     }
 }
+
+impl TryFrom<String> for Label {
+    type Error = InvalidLabel;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::new(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@
 //! STORE/open/CALL                 a mark: this call is not closed yet
 //! STORE/revising/CALL, removing/CALL    marks: stretches of it are being erased; it is being removed
 //! STORE/quarantine/CALL.json      a mark: it is locked away
+//! STORE/number-key.json           the wrapped key that telephone numbers are hashed under
 //! STORE/writer.lock, keys.lock, changes.lock    who records; who changes wrapped keys; who changes calls
 //! ```
 //!
@@ -21,6 +22,7 @@
 mod audio;
 mod call;
 mod files;
+mod number_key;
 mod objects;
 mod quarantine;
 mod record;

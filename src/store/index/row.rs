@@ -18,7 +18,7 @@ pub struct NumberHash(pub String);
 pub struct IndexedCall {
     /// Its name in the vault.
     pub name: RecordName,
-    /// When its recording began.
+    /// When its recording began, to a microsecond.
     pub began: Timestamp,
     /// Its length.
     pub duration_s: f64,
@@ -60,7 +60,7 @@ pub struct IndexedCall {
     pub policy_version: String,
     /// Which model listened.
     pub model_sha256: String,
-    /// Whether the call ended by itself.
+    /// Whether the call ended by itself; `false` while it is under way.
     pub ended_normally: bool,
 }
 
@@ -91,4 +91,39 @@ pub struct Query {
     pub state: Option<State>,
     /// Whether it is locked away.
     pub quarantined: Option<bool>,
+    /// What the platform says came of the call.
+    pub outcome: Option<String>,
+    /// Whether there is a legal hold upon it.
+    pub held: Option<bool>,
+}
+
+impl IndexedCall {
+    /// A call of which nothing is known but that it is there.
+    pub fn new(name: RecordName, began: Timestamp, state: State) -> Self {
+        Self {
+            name,
+            began,
+            duration_s: 0.0,
+            state,
+            agent: None,
+            queue: None,
+            site: None,
+            vendor: None,
+            jurisdiction: None,
+            outcome: None,
+            caller: None,
+            called: None,
+            hidden_s: BTreeMap::new(),
+            late_s: 0.0,
+            failed_s: 0.0,
+            pause_failures: 0,
+            alerts: BTreeMap::new(),
+            bytes: 0,
+            quarantined: false,
+            holds: 0,
+            policy_version: String::new(),
+            model_sha256: String::new(),
+            ended_normally: false,
+        }
+    }
 }

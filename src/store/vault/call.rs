@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::objects::{NewObject, sealed};
@@ -20,6 +21,7 @@ const LONGEST: u64 = u32::MAX as u64 - 1_024;
 pub struct CallWriter {
     vault: Vault,
     name: RecordName,
+    began: Timestamp,
     audio: SealedWriter<File>,
     /// Their keys are wrapped from the beginning: the end asks no key service.
     transcript: NewObject,
@@ -54,6 +56,7 @@ impl Recording {
             files::write_new(&file.with_extension("new"), object.header.bytes())?;
         }
         let file = vault.object_file(&name, Content::Audio);
+        let began = header.label().sealed_at;
         let mut audio = SealedWriter::begin(files::create(&file)?, header, &key)
             .map_err(sealed(file.clone()))?;
         files::sync_folder(&vault.folder(&name))?;
@@ -69,6 +72,7 @@ impl Recording {
         Ok(CallWriter {
             vault,
             name,
+            began,
             audio,
             transcript,
             report,
@@ -112,6 +116,11 @@ impl CallWriter {
     /// The record's name.
     pub fn name(&self) -> &RecordName {
         &self.name
+    }
+
+    /// When it began, as its header says.
+    pub fn began(&self) -> Timestamp {
+        self.began
     }
 
     /// Appends a block. In pause mode a block that begins later than the last one ended follows it

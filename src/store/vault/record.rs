@@ -166,6 +166,16 @@ impl Vault {
         Ok(records)
     }
 
+    /// The names of all calls in the store, in their order. Looks at nothing else.
+    pub fn names(&self) -> Result<Vec<RecordName>, VaultError> {
+        self.check_format()?;
+        let names = files::names(&self.path.join("calls"))?;
+        Ok(names
+            .iter()
+            .filter_map(|name| RecordName::new(name).ok())
+            .collect())
+    }
+
     /// One call.
     pub fn record(&self, name: &RecordName) -> Result<Record, VaultError> {
         self.check_format()?;

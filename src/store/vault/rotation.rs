@@ -46,6 +46,17 @@ impl Vault {
             },
             &mut progress,
         )?;
+        match self.rewrap_number_key() {
+            Ok(None) => {}
+            Ok(Some(is_new)) => {
+                rotation.objects += 1;
+                rotation.rewrapped += u64::from(is_new);
+            }
+            Err(error) => {
+                rotation.objects += 1;
+                rotation.failed.push(error);
+            }
+        }
         Ok(rotation)
     }
 
@@ -63,6 +74,9 @@ impl Vault {
         )?;
         // A key that looks unused because its objects cannot be counted would be thrown away.
         failure.map_or(Ok(()), Err)?;
+        if let Some(wrapped) = self.wrapped_number_key()? {
+            *counts.entry(wrapped.key).or_default() += 1;
+        }
         Ok(counts
             .into_iter()
             .map(|(key, objects)| Usage { key, objects })
