@@ -1,5 +1,7 @@
 //! Who gives a command, until they sign in: a name that they say, or the system's. The one place where it is found.
 
+use std::os::unix::fs::MetadataExt;
+
 use clap::Args;
 
 use crate::store::audit::Actor;
@@ -30,7 +32,8 @@ impl OperatorArguments {
 
 /// The user that runs this process, as the system knows them.
 fn system_user() -> String {
-    let uid = nix::unistd::getuid().to_string();
+    let owner = std::fs::metadata("/proc/self").map(|process| process.uid().to_string());
+    let uid = owner.unwrap_or_else(|_| "unknown".into());
     let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = known.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::store_access::StoreArguments;
 use crate::call::Sensitive;
+use crate::call::particulars::telephone_number;
 use crate::config::retention::Keeping;
+use crate::config::store::Store;
 use crate::gateway::records;
 use crate::gateway::requests::{Asked, ask};
-use crate::gateway::retention::{Calls, Custody, Order, VaultCalls};
+use crate::gateway::retention::{Calls, Custody, IndexCalls, Order};
 use crate::store::audit::{Actor, AuditLog, KeyFiles};
 use crate::store::index::NumberHash;
 use crate::store::vault::{Vault, VaultError};
@@ -35,6 +38,9 @@ pub(super) enum Given {
 pub(super) struct Opened {
     pub(super) vault: Vault,
     pub(super) keeping: Keeping,
+    store: Store,
+    /// Waits for the index.
+    runtime: Runtime,
 }
 
 /// Opens the configured store.
@@ -44,27 +50,38 @@ pub(super) fn open(arguments: &StoreArguments) -> anyhow::Result<Opened> {
         .as_ref()
         .context("expected --config FILE (or HUSHGATE_CONFIG) with a [store]")?;
     let keeping = Keeping::load(file)?;
-    let store = keeping.store.as_ref().with_context(|| {
+    let store = keeping.store.clone().with_context(|| {
         format!(
             "{}: has no [store]; its recordings are plain files",
             file.display()
         )
     })?;
-    let vault = records::open(store)?;
+    let vault = records::open(&store)?;
     vault.check_format()?;
-    Ok(Opened { vault, keeping })
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    Ok(Opened {
+        vault,
+        keeping,
+        store,
+        runtime,
+    })
 }
 
 impl Opened {
     /// What is known of the calls.
     pub(super) fn calls(&self) -> anyhow::Result<Arc<dyn Calls>> {
-        Ok(Arc::new(VaultCalls(self.vault.clone())))
+        let open = IndexCalls::open(&self.store);
+        Ok(Arc::new(self.runtime.block_on(open)?))
     }
 
     /// A telephone number as the index has it.
     pub(super) fn number_hash(&self, number: String) -> anyhow::Result<NumberHash> {
-        let _number = Sensitive::new(number);
-        bail!("calls cannot be found by number: the store has no index")
+        let number = telephone_number(Sensitive::new(number).expose())
+            .context("--number: expected a telephone number of 3 to 20 digits")?;
+        Ok(self.vault.number_key()?.hash(&number))
     }
 
     /// Looks after the store without a log: for what changes nothing.

@@ -18,7 +18,7 @@ use crate::engine::pool::{Pool, PoolSettings};
 use crate::gateway::audit::Auditor;
 use crate::gateway::records;
 use crate::gateway::requests::Desk;
-use crate::gateway::retention::{Custody, VaultCalls};
+use crate::gateway::retention::{Custody, IndexCalls};
 use crate::gateway::serve::{Server, Settings};
 use crate::gateway::{Transcriber, process, supervise};
 use crate::store::audit::KeyFiles;
@@ -170,14 +170,14 @@ fn serve(
         None => settings,
     };
     settings.tapes.begin()?;
-    let custody_shutdown = CancellationToken::new();
-    let custody = custody(&config, auditor.as_deref(), custody_shutdown.clone())?;
     raise_open_files(config.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
+        let custody_shutdown = CancellationToken::new();
+        let custody = custody(&config, auditor.as_deref(), custody_shutdown.clone()).await?;
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let (mut server, engine) = Server::new(listener, settings, shutdown.clone());
@@ -262,11 +262,11 @@ fn serve(
 }
 
 /// Looks after what is stored, where there is a store: by its schedule, and at the request of commands.
-fn custody(
+async fn custody(
     config: &Config,
     auditor: Option<&Auditor>,
     shutdown: CancellationToken,
-) -> anyhow::Result<Option<impl Future<Output = ()> + use<>>> {
+) -> anyhow::Result<Option<impl Future<Output = ()> + Send + use<>>> {
     let Some(store) = &config.store else {
         return Ok(None);
     };
@@ -275,8 +275,8 @@ fn custody(
         .map(|(auditor, audit)| (auditor.log().clone(), KeyFiles::new(&audit.keys)));
     let vault = records::open(store)?;
     let custody = Custody::new(
-        vault.clone(),
-        Arc::new(VaultCalls(vault)),
+        vault,
+        Arc::new(IndexCalls::open(store).await?),
         log,
         config.retention.clone(),
         shutdown.clone(),

@@ -28,7 +28,7 @@ use crate::store::erasure::Erasures;
 use crate::store::retention::holds::Holds;
 use crate::store::vault::{RecordName, Vault};
 
-pub use calls::{Calls, VaultCalls};
+pub use calls::{Calls, IndexCalls, VaultCalls};
 pub use erasures::segment_erased;
 pub use orders::Order;
 pub use run::{Run, shown_parts};

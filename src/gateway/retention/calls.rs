@@ -1,7 +1,10 @@
 //! What is known of the calls in a store: from the index, or from the vault where there is none.
 
-use crate::call::particulars::Label;
-use crate::store::index::{IndexedCall, NumberHash};
+use tokio::runtime::Handle;
+
+use crate::config::store::Store;
+use crate::store::database::DatabaseSettings;
+use crate::store::index::{Index, IndexedCall, NumberHash, Query};
 use crate::store::retention::holds::{Hold, upon};
 use crate::store::vault::{RecordName, Vault};
 
@@ -49,32 +52,10 @@ impl VaultCalls {
         let Some(began) = record.begun else {
             return Ok(None);
         };
-        let nobody: Option<Label> = None;
-        Ok(Some(IndexedCall {
-            name: record.name,
-            began,
-            duration_s: 0.0,
-            state: record.state,
-            agent: nobody.clone(),
-            queue: nobody.clone(),
-            site: nobody.clone(),
-            vendor: nobody.clone(),
-            jurisdiction: nobody.clone(),
-            outcome: nobody,
-            caller: None,
-            called: None,
-            hidden_s: Default::default(),
-            late_s: 0.0,
-            failed_s: 0.0,
-            pause_failures: 0,
-            alerts: Default::default(),
-            bytes: record.bytes,
-            quarantined: self.0.quarantined(call)?.is_some(),
-            holds: 0,
-            policy_version: String::new(),
-            model_sha256: String::new(),
-            ended_normally: false,
-        }))
+        let mut known = IndexedCall::new(record.name, began, record.state);
+        known.bytes = record.bytes;
+        known.quarantined = self.0.quarantined(call)?.is_some();
+        Ok(Some(known))
     }
 }
 
@@ -105,6 +86,65 @@ impl Calls for VaultCalls {
     }
 
     fn set_holds(&self, _: &RecordName, _: usize) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+/// From the index. Not to be asked by a task of the runtime, as it waits for one.
+#[derive(Debug)]
+pub struct IndexCalls {
+    index: Index,
+    runtime: Handle,
+}
+
+impl IndexCalls {
+    /// Opens the index of a store, whose answers the present runtime waits for.
+    pub async fn open(store: &Store) -> anyhow::Result<Self> {
+        Ok(Self {
+            index: Index::open(&DatabaseSettings::within(&store.path)).await?,
+            runtime: Handle::current(),
+        })
+    }
+}
+
+impl Calls for IndexCalls {
+    fn knows_particulars(&self) -> bool {
+        true
+    }
+
+    fn each(&self, act: &mut dyn FnMut(&IndexedCall)) -> anyhow::Result<()> {
+        let query = Query::default();
+        let each = self.index.each(&query, |call| act(&call));
+        Ok(self.runtime.block_on(each)?)
+    }
+
+    fn get(&self, call: &RecordName) -> anyhow::Result<Option<IndexedCall>> {
+        Ok(self.runtime.block_on(self.index.get(call))?)
+    }
+
+    fn of_number(&self, number: &NumberHash) -> anyhow::Result<Vec<RecordName>> {
+        let query = Query {
+            number: Some(number.clone()),
+            ..Query::default()
+        };
+        let mut found = Vec::new();
+        let each = self.index.each(&query, |call| found.push(call.name));
+        self.runtime.block_on(each)?;
+        Ok(found)
+    }
+
+    fn forget(&self, calls: &[RecordName]) -> anyhow::Result<()> {
+        Ok(self.runtime.block_on(async {
+            if self.index.remove_all(calls).await? > 0 {
+                self.index.database().scrub().await?;
+            }
+            Ok::<_, crate::store::database::DatabaseError>(())
+        })?)
+    }
+
+    fn set_holds(&self, call: &RecordName, holds: usize) -> anyhow::Result<()> {
+        let holds = u32::try_from(holds).unwrap_or(u32::MAX);
+        self.runtime.block_on(self.index.set_holds(call, holds))?;
         Ok(())
     }
 }

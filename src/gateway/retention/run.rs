@@ -44,16 +44,27 @@ impl Custody {
     /// What would go now. Each call of which something would, or would but for a hold, is told to `show`.
     pub fn plan(&self, show: &mut dyn FnMut(&Decision)) -> anyhow::Result<Plan> {
         let holds = self.holds().in_force()?;
-        self.look(&holds, &mut |due| show(&due.decision))
+        self.look(&holds, &mut |due| show(&due.decision), &mut |_, _| {})
     }
 
-    fn look(&self, holds: &[Hold], found: &mut dyn FnMut(Due)) -> anyhow::Result<Plan> {
+    /// Looks at each call. `miscounted` is told of calls of which the index says another number of holds, and the
+    /// true one.
+    fn look(
+        &self,
+        holds: &[Hold],
+        found: &mut dyn FnMut(Due),
+        miscounted: &mut dyn FnMut(&RecordName, usize),
+    ) -> anyhow::Result<Plan> {
         let now = Timestamp::now();
         let mut plan = Plan::default();
-        if self.settings.policies.is_empty() {
+        if self.settings.policies.is_empty() && holds.is_empty() {
             return Ok(plan);
         }
         self.calls.each(&mut |call| {
+            let held = holds_upon(&*self.calls, holds, call).len();
+            if held != call.holds as usize {
+                miscounted(&call.name, held);
+            }
             let due = self.due(call, holds, now);
             let bytes = due
                 .as_ref()
@@ -85,15 +96,22 @@ impl Custody {
     /// Deletes what is due.
     pub fn run(&self) -> anyhow::Result<Run> {
         let holds = self.holds().in_force()?;
-        let mut due = Vec::new();
+        let (mut due, mut miscounted) = (Vec::new(), Vec::new());
         let mut run = Run {
-            plan: self.look(&holds, &mut |found| {
-                if found.decision.held_by.is_empty() {
-                    due.push(found);
-                }
-            })?,
+            plan: self.look(
+                &holds,
+                &mut |found| {
+                    if found.decision.held_by.is_empty() {
+                        due.push(found);
+                    }
+                },
+                &mut |call, held| miscounted.push((call.clone(), held)),
+            )?,
             ..Run::default()
         };
+        for (call, held) in miscounted {
+            self.calls.set_holds(&call, held)?;
+        }
         let a_call = Duration::from_secs_f64(1.0 / self.settings.calls_per_second.max(1) as f64);
         let mut next = Instant::now();
         for batch in due.chunks(BATCH) {
