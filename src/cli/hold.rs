@@ -65,6 +65,9 @@ struct ScopeArguments {
     /// Calls of this queue.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
+    /// Calls from or to this telephone number.
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<String>,
     /// Calls that began at or after.
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
@@ -140,6 +143,7 @@ impl Place {
             call,
             agent,
             queue,
+            number,
             from,
             to,
         } = self.scope;
@@ -155,7 +159,9 @@ impl Place {
             call: call.map(|call| call.to_string()),
             agent,
             queue,
-            number: None,
+            number: number
+                .map(|number| opened.number_hash(number))
+                .transpose()?,
             from,
             to,
         };

@@ -127,7 +127,7 @@ impl Opened {
             self.keeping.retention.clone(),
             CancellationToken::new(),
         );
-        let outcome = custody.carry_out(by, order);
+        let outcome = custody.give(by, order);
         if let Some((log, _)) = log {
             log.close();
         }

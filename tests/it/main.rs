@@ -33,6 +33,7 @@ mod pairs;
 mod plain_rtp;
 mod platforms;
 mod program;
+mod retention;
 mod session_client;
 mod session_recorder;
 mod sipp;

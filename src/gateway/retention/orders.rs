@@ -77,13 +77,13 @@ impl CarriesOut for Arc<Custody> {
             let began = self.begin_run();
             return Ok(json!({ "began": began }));
         }
-        Custody::carry_out(self, by, order)
+        self.give(by, order)
     }
 }
 
 impl Custody {
     /// Carries out an order to its end.
-    pub fn carry_out(&self, by: &Actor, order: Order) -> anyhow::Result<Value> {
+    pub fn give(&self, by: &Actor, order: Order) -> anyhow::Result<Value> {
         match order {
             Order::PlaceHold { scope, reason } => self.place(by, scope, &reason),
             Order::ReleaseHold { hold, reason } => self.release(by, &hold, &reason),

@@ -143,7 +143,7 @@ impl Place {
     }
 
     fn order(&self, by: &str, order: Order) -> anyhow::Result<Value> {
-        self.custody.carry_out(&Actor::user(by), order)
+        self.custody.give(&Actor::user(by), order)
     }
 
     fn names(&self) -> Vec<String> {
