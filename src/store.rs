@@ -5,6 +5,7 @@
 //! call that reaches the disk is sealed first. Does not know who may read, nor what a report says.
 
 pub mod audit;
+pub mod database;
 pub mod index;
 pub mod keys;
 pub mod sealed;
