@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use crate::audio::SampleRate;
 use crate::audio::encoding::Encoding;
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 use crate::session::RawFrame;
 
@@ -142,6 +143,12 @@ pub trait Adapter: Send {
     /// What the platform said of the call, to be passed on to a recorder behind; untrusted.
     fn parameters(&self) -> &[(String, String)] {
         &[]
+    }
+
+    /// Who takes part in the call, and where, as far as the platform has said by the call's beginning; untrusted.
+    fn particulars(&self) -> Particulars {
+        let parameters = self.parameters().iter();
+        Particulars::of_parameters(parameters.map(|(name, value)| (&**name, &**value)))
     }
 
     /// What is said to the peer before the gateway closes by its own wish, if the protocol has such a

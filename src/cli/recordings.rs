@@ -1,5 +1,7 @@
 //! `hushgate recordings`.
 
+mod search;
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::Write as _;
@@ -18,7 +20,7 @@ use crate::egress::report::Utterance;
 use crate::store::sealed::{Content, Standing};
 use crate::store::vault::{Closing, Record, RecordName, State, StoredAudio, Vault, VaultError};
 
-/// Lists, shows and exports encrypted recordings.
+/// Finds, shows and exports encrypted recordings.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -28,11 +30,14 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     List(List),
+    Search(Box<search::Search>),
     Show(Show),
     Export(Export),
+    Reindex(search::Reindex),
 }
 
-/// Shows which calls are in the store. Decrypts nothing.
+/// Shows which calls are in the store, and under which keys. Decrypts nothing. Reads every call's folder: where there
+/// are many, `search` is faster.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -102,6 +107,8 @@ enum Part {
 pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::List(list) => list.run(),
+        Command::Search(search) => search.run(),
+        Command::Reindex(reindex) => reindex.run(),
         Command::Show(show) => show.run(),
         Command::Export(export) => export.run(),
     }

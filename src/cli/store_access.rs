@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use tokio::runtime::Runtime;
 
 use crate::config::store::Store;
 use crate::gateway::records;
+use crate::store::index::Index;
 use crate::store::vault::{RecordName, Vault};
 
 /// Arguments of every command that works on the store.
@@ -29,6 +31,10 @@ pub(super) struct StoreArguments {
 pub(super) enum Action<'a> {
     /// Tell which calls there are.
     List,
+    /// Tell which calls have something in common.
+    Search,
+    /// Make the index anew.
+    Reindex,
     /// Tell what is known of a call.
     Show(&'a RecordName),
     /// Take a call out of the store.
@@ -43,6 +49,8 @@ impl fmt::Display for Action<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::List => f.write_str("cannot list the recordings"),
+            Self::Search => f.write_str("cannot search the recordings"),
+            Self::Reindex => f.write_str("cannot make the index anew"),
             Self::Show(call) => write!(f, "cannot show {call}"),
             Self::Export(call) => write!(f, "cannot export {call}"),
             Self::ListKeys => f.write_str("cannot list the keys"),
@@ -60,6 +68,23 @@ impl StoreArguments {
             anyhow::Ok(vault)
         };
         open().with_context(|| action.to_string())
+    }
+
+    /// Opens the store's index too, on a runtime that it needs.
+    pub(super) fn open_with_index(
+        &self,
+        action: Action<'_>,
+    ) -> anyhow::Result<(Vault, Index, Runtime)> {
+        let vault = self.open(action)?;
+        let open = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let index = runtime.block_on(Index::open(&self.store()?.database))?;
+            anyhow::Ok((index, runtime))
+        };
+        let (index, runtime) = open().with_context(|| action.to_string())?;
+        Ok((vault, index, runtime))
     }
 
     /// The configuration's `[store]`.

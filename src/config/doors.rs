@@ -18,6 +18,7 @@ pub(super) use read::{DoorSection, doors};
 
 use crate::audio::g711::Law;
 use crate::audio::{MediaTime, SampleRate};
+use crate::call::particulars::{Label, Particulars};
 use crate::call::{Leg, Sensitive};
 use crate::config::control::Control;
 use crate::ingress::audio_fork::Mix;
@@ -289,6 +290,8 @@ pub struct Door {
     pub read: Leg,
     /// Which member of Vonage's first message has the call's id.
     pub call_header: Option<String>,
+    /// What is so of calls that do not say otherwise: site, vendor, queue, jurisdiction.
+    pub usual: Particulars,
     /// How long a connection may say nothing.
     pub idle: Duration,
     /// What is asked of who comes in.
@@ -342,6 +345,7 @@ impl Door {
             mix: Mix::Stereo,
             read: Leg::Customer,
             call_header: None,
+            usual: Particulars::default(),
             idle: Duration::from_secs(if protocol.falls_silent() { 600 } else { 60 }),
             authentication: None,
             networks: Vec::new(),
@@ -392,6 +396,16 @@ impl Door {
         fields
             .filter_map(|&field| Some((field, value(field)?)))
             .collect()
+    }
+
+    /// What is so of its calls unless they say otherwise, by the names in configuration files.
+    pub(in crate::config) fn usual(&self) -> [(&'static str, Option<&Label>); 4] {
+        [
+            ("site", self.usual.site.as_ref()),
+            ("vendor", self.usual.vendor.as_ref()),
+            ("queue", self.usual.queue.as_ref()),
+            ("jurisdiction", self.usual.jurisdiction.as_ref()),
+        ]
     }
 
     /// Whether it lets anybody in that reaches it.

@@ -187,6 +187,15 @@ fn door_lines(door: &Door) -> Vec<String> {
     for (field, value) in door.fields() {
         lines.push(format!("{field} = {value}"));
     }
+    lines.push(
+        "# What is so of calls that do not say otherwise; reports and searches go by it.".into(),
+    );
+    for (field, label) in door.usual() {
+        lines.push(match label {
+            Some(label) => format!("{field} = {}", quoted(label.as_str())),
+            None => format!("# {field} = \"\""),
+        });
+    }
     lines.push("# Seconds that a connection may say nothing.".into());
     lines.push(format!("idle_seconds = {}", door.idle.as_secs()));
     lines.push("# Networks that may come in; none means all.".into());
@@ -290,6 +299,11 @@ fn door_json(door: &Door) -> serde_json::Value {
             .fields()
             .into_iter()
             .map(|(field, value)| (field.to_owned(), value.to_string().trim_matches('"').into()))
+            .collect::<serde_json::Map<_, _>>(),
+        "usual": door
+            .usual()
+            .into_iter()
+            .filter_map(|(field, label)| Some((field.to_owned(), label?.as_str().into())))
             .collect::<serde_json::Map<_, _>>(),
         "idle_seconds": door.idle.as_secs(),
         "networks": door.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -9,10 +9,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use toml::Spanned;
+use zeroize::Zeroizing;
 
 use super::file::Source;
 use super::{ConfigError, quoted, quoted_path};
 use crate::call::Sensitive;
+use crate::store::database::{DatabaseSettings, Server};
 use crate::store::keys::{KeySource, Token, TransitSettings};
 
 /// Accepted times for a request to the key service, in seconds.
@@ -27,6 +29,8 @@ pub struct Store {
     pub path: PathBuf,
     /// Where its keys come from.
     pub keys: KeySource,
+    /// Where its index is, and what else is found by asking.
+    pub database: DatabaseSettings,
 }
 
 /// `[store]` as it is written.
@@ -37,6 +41,14 @@ pub(super) struct StoreSection {
     key_file: Option<Spanned<PathBuf>>,
     key_env: Option<Spanned<String>>,
     vault: Option<Spanned<VaultSection>>,
+    database: Option<DatabaseSection>,
+}
+
+/// `[store.database]` as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DatabaseSection {
+    url: Option<Spanned<String>>,
 }
 
 /// `[store.vault]` as it is written.
@@ -87,6 +99,14 @@ impl Store {
                 ));
             }
         }
+        lines.push(
+            "# PostgreSQL in place of SQLite in the store's folder: [store.database] with url."
+                .into(),
+        );
+        if let DatabaseSettings::Server(server) = &self.database {
+            lines.push("\n[store.database]".into());
+            lines.push(format!("url = {}", quoted(server.reference())));
+        }
         lines
     }
 
@@ -106,6 +126,9 @@ impl Store {
                     "timeout_seconds": service.timeout.as_secs_f64(),
                 });
             }
+        }
+        if let DatabaseSettings::Server(server) = &self.database {
+            shown["database"] = json!({ "url": server.reference() });
         }
         shown
     }
@@ -155,7 +178,15 @@ pub(super) fn store(
             return Err(reader.error(&span, "store", problem));
         }
     };
-    Ok(Some(Store { path, keys }))
+    let database = match section.database.and_then(|database| database.url) {
+        Some(url) => DatabaseSettings::Server(reader.server(&url)?),
+        None => DatabaseSettings::within(&path),
+    };
+    Ok(Some(Store {
+        path,
+        keys,
+        database,
+    }))
 }
 
 struct Reader<'a> {
@@ -272,6 +303,39 @@ impl Reader<'_> {
             return Err(self.error(&written.span(), field, &problem));
         }
         Ok(text.clone())
+    }
+
+    /// A server's address, or where it is written if it holds a password.
+    fn server(&self, written: &Spanned<String>) -> Result<Server, ConfigError> {
+        let wrong = |problem: &str| self.error(&written.span(), "store.database.url", problem);
+        let text = written.get_ref();
+        let read = if let Some(name) = text.strip_prefix("env:") {
+            std::env::var(name).map_err(|_| {
+                wrong(&format!(
+                    "the environment variable {name} is not set, or is no text"
+                ))
+            })?
+        } else if let Some(path) = text.strip_prefix("file:") {
+            let file = self.beside(Path::new(path));
+            std::fs::read_to_string(&file)
+                .map_err(|error| wrong(&format!("{}: cannot be read: {error}", file.display())))?
+        } else {
+            text.clone()
+        };
+        let is_written_here = *text == read;
+        let reference = match self.source {
+            Some(source) => source.reference(text),
+            None => text.clone(),
+        };
+        let read = Zeroizing::new(read);
+        let server = Server::new(&read, &reference).map_err(|error| wrong(&error.to_string()))?;
+        if is_written_here && server.has_password() {
+            return Err(wrong(
+                "has a password, which does not belong in this file; expected \"env:NAME\" or \"file:PATH\", \
+                 where the address is",
+            ));
+        }
+        Ok(server)
     }
 
     fn token(

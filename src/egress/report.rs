@@ -10,6 +10,7 @@ mod slack;
 use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaTime, SampleRate};
+use crate::call::particulars::{Label, Particulars};
 use crate::call::{CallId, Leg};
 use crate::telemetry::FailureCause;
 
@@ -34,6 +35,8 @@ pub struct CallFacts {
     pub policy_version: String,
     /// SHA-256 of the model's file.
     pub model_sha256: String,
+    /// Who takes part, and where.
+    pub particulars: Particulars,
 }
 
 /// All about one recording. Times are seconds from the start of the call.
@@ -45,6 +48,9 @@ pub struct Report {
     pub hushgate_version: String,
     /// The platform's id of the call.
     pub call: String,
+    /// Who took part, and where, as far as it was told.
+    #[serde(default, skip_serializing_if = "Parties::is_empty")]
+    pub parties: Parties,
     /// Samples per second of each channel.
     pub sample_rate: u32,
     /// Length of the call; of the recording too, unless there are gaps.
@@ -79,6 +85,55 @@ pub struct Report {
     pub engine: EngineWork,
     /// Why the call ended, when it did not end by itself.
     pub abnormal_end: Option<String>,
+}
+
+/// Who took part in a call, and where: names, and no number in clear.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Parties {
+    /// The agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Label>,
+    /// The queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Label>,
+    /// The site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<Label>,
+    /// The vendor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<Label>,
+    /// The jurisdiction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jurisdiction: Option<Label>,
+    /// The outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Label>,
+    /// The caller's number as the store's keyed hash; in the store alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_hash: Option<String>,
+    /// The called number as the store's keyed hash; in the store alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_hash: Option<String>,
+}
+
+impl Parties {
+    /// From a call's particulars, without numbers.
+    pub fn of(particulars: &Particulars) -> Self {
+        Self {
+            agent: particulars.agent.clone(),
+            queue: particulars.queue.clone(),
+            site: particulars.site.clone(),
+            vendor: particulars.vendor.clone(),
+            jurisdiction: particulars.jurisdiction.clone(),
+            outcome: particulars.outcome.clone(),
+            caller_hash: None,
+            called_hash: None,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A stretch that was hidden.

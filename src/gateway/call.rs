@@ -21,6 +21,7 @@ use super::forwarding::{Forwarding, Route};
 use super::pacing::Pacer;
 use super::taping::{Recorders, TapeFactory, Taping};
 use crate::audio::{MediaTime, SampleIndex, SampleRate};
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
 use crate::egress::{CallFacts, EngineWork};
@@ -112,6 +113,8 @@ pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) legs: &'static [Leg],
     pub(super) rate: SampleRate,
+    /// Who takes part, and where.
+    pub(super) particulars: Particulars,
     pub(super) hold: MediaTime,
     pub(super) policy: Arc<Policy>,
     pub(super) examination: Examination,
@@ -150,6 +153,7 @@ impl Call {
             hold: self.hold,
             policy_version: self.policy.version().to_owned(),
             model_sha256: self.engine.model_sha256().to_owned(),
+            particulars: self.particulars,
         };
         let taping = Taping::start(self.recorders, self.tapes, facts, self.permit)
             .map_err(|error| recording_failed(&error))?;

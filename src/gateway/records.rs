@@ -1,21 +1,31 @@
 //! Records calls into the encrypted store.
 //!
-//! Puts together what does not know each other: [`store`](crate::store) seals, [`egress`](crate::egress) knows
-//! what a report is.
+//! Puts together what does not know each other: [`store`](crate::store) seals and indexes,
+//! [`egress`](crate::egress) knows what a report is.
+
+mod facts;
+mod indexing;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 use zeroize::Zeroizing;
 
 use super::taping::{Tape, TapeFactory};
+use crate::call::Sensitive;
 use crate::config::store::Store;
+use crate::egress::report::Parties;
 use crate::egress::{CallFacts, EngineWork, ReportBuilder};
 use crate::session::CleanAudio;
+use crate::store::database::DatabaseSettings;
+use crate::store::index::NumberKey;
 use crate::store::keys::{KeyService, KeySource, LocalKeys, Transit};
 use crate::store::vault::{CallWriter, Recording, Swept, SweptCall, Vault};
 use crate::telemetry::Event;
+use indexing::Indexer;
+
+pub use indexing::{Reindexed, reindex};
 
 /// The store that a configuration names, which need not exist yet. Fails when its keys cannot be read.
 pub fn open(store: &Store) -> anyhow::Result<Vault> {
@@ -34,34 +44,81 @@ pub fn keys(source: &KeySource) -> anyhow::Result<Arc<dyn KeyService>> {
     })
 }
 
-/// Records into a store.
+/// Records into a store, whose index is in its folder.
 pub fn tapes(vault: Vault) -> Arc<dyn TapeFactory> {
+    let database = DatabaseSettings::within(vault.path());
+    tapes_with_index(vault, database)
+}
+
+/// Records into a store, whose index is in this database.
+pub fn tapes_with_index(vault: Vault, database: DatabaseSettings) -> Arc<dyn TapeFactory> {
     Arc::new(Records {
         vault,
+        database,
         recording: Mutex::default(),
+        number_key: OnceLock::new(),
     })
 }
 
 struct Records {
     vault: Vault,
+    database: DatabaseSettings,
     /// Once recording has begun.
-    recording: Mutex<Option<Arc<Recording>>>,
+    recording: Mutex<Option<Begun>>,
+    /// Once a call had a telephone number.
+    number_key: OnceLock<NumberKey>,
+}
+
+#[derive(Clone)]
+struct Begun {
+    recording: Arc<Recording>,
+    indexer: Arc<Indexer>,
 }
 
 impl Records {
-    /// The right to record, taken when it is asked for first; what the process before left open is closed then.
-    fn recording(&self) -> anyhow::Result<Arc<Recording>> {
+    /// The right to record and the index, taken when it is asked for first; what the process before left open is closed then.
+    fn begun(&self) -> anyhow::Result<Begun> {
         let mut begun = self
             .recording
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if let Some(recording) = &*begun {
-            return Ok(Arc::clone(recording));
+        if let Some(begun) = &*begun {
+            return Ok(begun.clone());
         }
         let recording = Arc::new(self.vault.begin_recording()?);
         recording.sweep()?.iter().for_each(tell);
-        *begun = Some(Arc::clone(&recording));
-        Ok(recording)
+        // After what was cut off is closed, which the index then sees.
+        let indexer = Indexer::start(self.vault.clone(), self.database.clone())
+            .context("there is no thread for the index")?;
+        let indexer = Arc::new(indexer);
+        Ok(begun.insert(Begun { recording, indexer }).clone())
+    }
+
+    /// Who takes part in a call, its numbers as hashes; without them if there is no key for them.
+    fn parties(&self, facts: &CallFacts) -> Parties {
+        let mut parties = Parties::of(&facts.particulars);
+        let hash = |number: &Option<Sensitive<String>>| {
+            let number = number.as_ref()?;
+            match self.number_key() {
+                Ok(key) => Some(key.hash(number).0),
+                Err(error) => {
+                    let error = error.to_string();
+                    tracing::error!(error, "the call will not be found by its numbers");
+                    None
+                }
+            }
+        };
+        parties.caller_hash = hash(&facts.particulars.caller);
+        parties.called_hash = hash(&facts.particulars.called);
+        parties
+    }
+
+    fn number_key(&self) -> anyhow::Result<&NumberKey> {
+        if let Some(key) = self.number_key.get() {
+            return Ok(key);
+        }
+        let key = self.vault.number_key()?;
+        Ok(self.number_key.get_or_init(|| key))
     }
 }
 
@@ -99,12 +156,17 @@ fn tell(swept: &SweptCall) {
 
 impl TapeFactory for Records {
     fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
-        let audio = self
-            .recording()?
-            .begin(&facts.call, facts.rate, facts.legs.len())?;
+        let Begun { recording, indexer } = self.begun()?;
+        let audio = recording.begin(&facts.call, facts.rate, facts.legs.len())?;
+        let parties = self.parties(&facts);
+        let began = audio.began();
+        indexer.put(facts::of_beginning(audio.name().clone(), began, &parties));
         Ok(Box::new(Sealed {
+            vault: self.vault.clone(),
             audio,
             report: ReportBuilder::new(facts),
+            parties,
+            indexer,
         }))
     }
 
@@ -113,14 +175,23 @@ impl TapeFactory for Records {
     }
 
     fn begin(&self) -> anyhow::Result<()> {
-        self.recording().map(drop)
+        self.begun().map(drop)
+    }
+
+    fn degraded(&self) -> Option<String> {
+        let begun = self.recording.lock();
+        let begun = begun.unwrap_or_else(PoisonError::into_inner);
+        begun.as_ref()?.indexer.problem()
     }
 }
 
 /// One call's recording and report.
 struct Sealed {
+    vault: Vault,
     audio: CallWriter,
     report: ReportBuilder,
+    parties: Parties,
+    indexer: Arc<Indexer>,
 }
 
 impl Tape for Sealed {
@@ -143,8 +214,18 @@ impl Tape for Sealed {
         let mut report = self.report.finish(work, abnormal_end);
         let transcript = std::mem::take(&mut report.transcript);
         let unwritable = "the report cannot be written as JSON";
+        report.parties = self.parties;
         let transcript = Zeroizing::new(serde_json::to_vec(&transcript).context(unwritable)?);
-        let report = Zeroizing::new(serde_json::to_vec(&report).context(unwritable)?);
-        Ok(self.audio.finish(&report, &transcript)?)
+        let text = Zeroizing::new(serde_json::to_vec(&report).context(unwritable)?);
+        let name = self.audio.name().clone();
+        let place = self.audio.finish(&text, &transcript)?;
+        match self.vault.record(&name) {
+            Ok(record) => self.indexer.put(facts::of_report(record, &report)),
+            Err(error) => {
+                let error = error.to_string();
+                tracing::error!(call = name.as_str(), error, "cannot be read for the index");
+            }
+        }
+        Ok(place)
     }
 }

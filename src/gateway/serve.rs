@@ -142,7 +142,9 @@ impl Settings {
             learns_capacity: config.max_calls == MaxCalls::Auto,
             overload: config.overload,
             tapes: match &config.store {
-                Some(store) => records::tapes(records::open(store)?),
+                Some(store) => {
+                    records::tapes_with_index(records::open(store)?, store.database.clone())
+                }
                 None => folder(config.recordings.clone()),
             },
             limits: Limits::default(),
@@ -422,6 +424,7 @@ async fn serve_own(
     let entering = connection::Entering {
         peer,
         adapter,
+        usual: door.usual.clone(),
         route: entrance.route.clone(),
         control: entrance.control.clone(),
         idle: shared.settings.limits.idle.unwrap_or(door.idle),

@@ -50,6 +50,10 @@ pub trait TapeFactory: Send + Sync {
     fn begin(&self) -> anyhow::Result<()> {
         Ok(())
     }
+    /// What is not as it should be, though recordings can be begun.
+    fn degraded(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Records into a folder: `CALL.wav` and `CALL.json`.
@@ -135,7 +139,7 @@ struct Open {
 }
 
 enum Stage {
-    Begins(Arc<dyn TapeFactory>, CallFacts),
+    Begins(Arc<dyn TapeFactory>, Box<CallFacts>),
     Runs(Box<dyn Tape>),
 }
 
@@ -154,7 +158,7 @@ impl Taping {
                 ..Queue::default()
             }),
             tape: Mutex::new(Some(Open {
-                stage: Stage::Begins(tapes, facts),
+                stage: Stage::Begins(tapes, Box::new(facts)),
                 done: told,
                 _permit: permit,
             })),
@@ -263,7 +267,7 @@ impl Recording {
         if let Some(Open { stage, .. }) = tape
             && let Stage::Begins(tapes, facts) = stage
         {
-            match tapes.create(facts.clone()) {
+            match tapes.create((**facts).clone()) {
                 Ok(begun) => *stage = Stage::Runs(begun),
                 Err(error) => {
                     self.fail(&format!("{error:#}"));

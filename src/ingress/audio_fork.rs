@@ -19,10 +19,12 @@ mod metadata;
 
 use std::time::Duration;
 
+use super::json;
 use super::raw_audio::{RawAudio, alone, check_length};
 use super::{Adapter, Arrival, Incoming, ProtocolError, Tally, close, tolerate};
 use crate::audio::SampleRate;
 use crate::audio::encoding::Encoding;
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 
 use metadata::{Metadata, Note};
@@ -118,6 +120,7 @@ impl Settings {
 pub struct AudioForkAdapter {
     settings: Settings,
     state: State,
+    particulars: Particulars,
     tally: Tally,
 }
 
@@ -140,6 +143,7 @@ impl AudioForkAdapter {
         Self {
             settings,
             state: State::AwaitStart { keys: 0 },
+            particulars: Particulars::default(),
             tally: Tally::default(),
         }
     }
@@ -152,7 +156,12 @@ impl AudioForkAdapter {
         }
         match Note::read(text) {
             Note::KeyPressed => self.key_pressed(arrivals),
-            Note::Metadata(metadata) => self.metadata(&metadata, arrivals),
+            Note::Metadata(metadata) => {
+                if matches!(self.state, State::AwaitStart { .. }) {
+                    self.particulars = json::particulars_of(text);
+                }
+                self.metadata(&metadata, arrivals)
+            }
             Note::Opaque => {
                 self.require_metadata()?;
                 self.tally.ignored += 1;
@@ -319,6 +328,10 @@ impl Adapter for AudioForkAdapter {
         if let State::Streaming { audio, .. } = &mut self.state {
             audio.flush(arrivals);
         }
+    }
+
+    fn particulars(&self) -> Particulars {
+        self.particulars.clone()
     }
 
     fn tally(&self) -> Tally {

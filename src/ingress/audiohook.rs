@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Source: the public reference implementation (purecloudlabs/audiohook-reference-implementation). Unknown
-//! members are ignored; messages of the Audio Connector are tolerated. Where a name or number of the caller
-//! stands in `open`, it is not read.
+//! members are ignored; messages of the Audio Connector are tolerated. Of what `open` says of persons only the
+//! numbers of the caller and the called are read, and what `customConfig` says of who takes part.
 //!
 //! A session with both channels has the legs agent and customer, whatever the order on the wire; one with a
 //! single channel has that one leg alone, and nothing is known of what the other party says.
@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use super::{Adapter, Arrival, Incoming, LONGEST_MESSAGE, ProtocolError, Tally, close};
 use crate::audio::encoding::Encoding;
 use crate::audio::{SampleIndex, SampleRate};
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 use crate::session::RawFrame;
 
@@ -103,6 +104,7 @@ pub struct AudioHookAdapter {
     /// What was selected of the offered media.
     media: Option<Media>,
     is_call: bool,
+    particulars: Particulars,
     start_paused: bool,
     /// The number of the last message that was sent.
     sent: u64,
@@ -150,6 +152,7 @@ impl AudioHookAdapter {
             state: State::Preparing,
             media: None,
             is_call: false,
+            particulars: Particulars::default(),
             start_paused: false,
             sent: 0,
             read: 0,
@@ -326,6 +329,7 @@ impl AudioHookAdapter {
                  internal or both",
             );
         }
+        self.particulars = open.particulars();
         self.continued = open.continued;
         self.state = State::Active;
         self.tally.accepted += 1;
@@ -444,6 +448,10 @@ impl Adapter for AudioHookAdapter {
                 problem,
             }
         })
+    }
+
+    fn particulars(&self) -> Particulars {
+        self.particulars.clone()
     }
 
     fn tally(&self) -> Tally {

@@ -4,10 +4,14 @@
 //! is read, and what cannot be used is [`Scalar::Other`].
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use crate::call::particulars::Particulars;
 
 /// A value, as far as it matters. There is no `Debug`, as it may hold anything.
 pub(super) enum Scalar<'a> {
@@ -38,6 +42,30 @@ impl Scalar<'_> {
 impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+/// Who takes part, by the members of an object.
+pub(super) fn particulars<'m>(
+    members: impl IntoIterator<Item = (&'m Cow<'m, str>, &'m Scalar<'m>)>,
+) -> Particulars {
+    let mut told = Particulars::default();
+    for (name, value) in members {
+        match value {
+            Scalar::Text(text) => told.add(name, text),
+            // A telephone number may be written as one.
+            Scalar::Whole(number) => told.add(name, &Zeroizing::new(number.to_string())),
+            Scalar::Other => {}
+        }
+    }
+    told
+}
+
+/// The same for a text; nothing of one that is no JSON object.
+pub(super) fn particulars_of(text: &str) -> Particulars {
+    match serde_json::from_str::<BTreeMap<Cow<'_, str>, Scalar<'_>>>(text) {
+        Ok(members) => particulars(&members),
+        Err(_) => Particulars::default(),
     }
 }
 

@@ -8,7 +8,8 @@
 //!
 //! Source: Twilio's "Media Streams - WebSocket messages" and the platforms' own pages. Numbers may be JSON
 //! strings or numbers, names of either style, unknown fields and events are ignored, and `start` may come
-//! without `connected`. `customParameters` come from outside, mean nothing here and are passed on.
+//! without `connected`. `customParameters` come from outside and are passed on; those that say who takes part in
+//! the call are read.
 //!
 //! **Architecture invariants:** nothing is ever sent on the socket; memory is bounded by one message.
 
@@ -27,6 +28,7 @@ use super::{Adapter, Arrival, Incoming, LONGEST_MESSAGE, ProtocolError, Tally, c
 use crate::audio::encoding::Encoding;
 use crate::audio::g711::Law;
 use crate::audio::{SampleIndex, SampleRate};
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg, Sensitive};
 use crate::session::RawFrame;
 
@@ -85,6 +87,7 @@ pub struct TwilioAdapter {
     /// The timestamp of the stream's start, where timestamps do not count from there.
     origin: Option<u64>,
     parameters: Vec<(String, String)>,
+    particulars: Particulars,
     agent: Track,
     customer: Track,
     tally: Tally,
@@ -141,6 +144,7 @@ impl TwilioAdapter {
             format: (Encoding::Companded(Law::Mu), rate),
             origin: None,
             parameters: Vec::new(),
+            particulars: Particulars::default(),
             agent: Track::new(rate),
             customer: Track::new(rate),
             tally: Tally::default(),
@@ -256,6 +260,14 @@ impl TwilioAdapter {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())))
             .collect();
+        let parameters = self.parameters.iter();
+        self.particulars =
+            Particulars::of_parameters(parameters.map(|(name, value)| (&**name, &**value)));
+        for (name, number) in [("from", start.from), ("to", start.to)] {
+            if let serde_json::Value::String(number) = number {
+                self.particulars.add(name, &Zeroizing::new(number));
+            }
+        }
         let (_, rate) = format;
         self.agent = Track::new(rate);
         self.customer = Track::new(rate);
@@ -409,6 +421,10 @@ impl Adapter for TwilioAdapter {
 
     fn parameters(&self) -> &[(String, String)] {
         &self.parameters
+    }
+
+    fn particulars(&self) -> Particulars {
+        self.particulars.clone()
     }
 
     fn ends_by_closing(&self) -> bool {

@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::json::Scalar;
+use super::json::{self, Scalar};
 use super::raw_audio::{RawAudio, alone, check_length};
 use super::{Adapter, Arrival, Incoming, ProtocolError, Tally, close, tolerate};
 use crate::audio::SampleRate;
 use crate::audio::encoding::Encoding;
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 
 /// Members of the first message that name the call, if no other was set; the first valid one counts.
@@ -43,6 +44,7 @@ pub struct Settings {
 pub struct VonageAdapter {
     settings: Settings,
     live: Option<RawAudio>,
+    particulars: Particulars,
     tally: Tally,
 }
 
@@ -59,6 +61,7 @@ impl VonageAdapter {
         Self {
             settings,
             live: None,
+            particulars: Particulars::default(),
             tally: Tally::default(),
         }
     }
@@ -110,6 +113,7 @@ impl VonageAdapter {
             .find_map(|name| CallId::new(text_of(name)?).ok())
             .unwrap_or_else(|| self.settings.fallback.clone());
         let audio = RawAudio::new(Encoding::LinearLittle, rate, alone(Leg::Mixed));
+        self.particulars = json::particulars(&members);
         arrivals.push(audio.started(call));
         self.live = Some(audio);
         Ok(())
@@ -160,6 +164,10 @@ impl Adapter for VonageAdapter {
         if let Some(audio) = &mut self.live {
             audio.flush(arrivals);
         }
+    }
+
+    fn particulars(&self) -> Particulars {
+        self.particulars.clone()
     }
 
     fn tally(&self) -> Tally {

@@ -79,6 +79,7 @@ impl Plan {
             hold: self.hold,
             policy_version: self.policy.version().to_owned(),
             model_sha256: self.model_sha256.clone(),
+            particulars: Default::default(),
         }
     }
 

@@ -7,6 +7,7 @@ fn report() -> Report {
         schema: 1,
         hushgate_version: "0".into(),
         call: "demo-1".into(),
+        parties: Default::default(),
         sample_rate: 8_000,
         duration_s: 60.0,
         hold_s: 6.0,

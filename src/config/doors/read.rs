@@ -16,6 +16,7 @@ use super::{Authentication, Door, Forward, Protocol};
 use crate::audio::g711::Law;
 use crate::audio::{MediaTime, SampleRate};
 use crate::call::Leg;
+use crate::call::particulars::{Label, Particulars};
 use crate::config::control::{ControlSection, control};
 use crate::config::file::Source;
 use crate::config::{ConfigError, bad_path};
@@ -46,6 +47,10 @@ pub(in crate::config) struct DoorSection {
     advertise: Option<Spanned<IpAddr>>,
     first: Option<Spanned<Leg>>,
     strict_source: Option<Spanned<bool>>,
+    site: Option<Spanned<String>>,
+    vendor: Option<Spanned<String>>,
+    queue: Option<Spanned<String>>,
+    jurisdiction: Option<Spanned<String>>,
     idle_seconds: Option<Spanned<u64>>,
     networks: Vec<Spanned<String>>,
     auth: Option<Spanned<AuthenticationSection>>,
@@ -214,6 +219,13 @@ impl Reader<'_> {
             };
         }
         door.call_header = section.call_header.map(Spanned::into_inner);
+        door.usual = Particulars {
+            site: self.label("site", section.site)?,
+            vendor: self.label("vendor", section.vendor)?,
+            queue: self.label("queue", section.queue)?,
+            jurisdiction: self.label("jurisdiction", section.jurisdiction)?,
+            ..Particulars::default()
+        };
         if let Some(idle) = section.idle_seconds {
             if !(5..=86_400).contains(idle.get_ref()) {
                 let problem = format!(
@@ -238,6 +250,20 @@ impl Reader<'_> {
             door.control = Some(control(self.source, &name, span, section.into_inner())?);
         }
         Ok(door)
+    }
+
+    /// A name that calls are found by.
+    fn label(
+        &self,
+        field: &str,
+        written: Option<Spanned<String>>,
+    ) -> Result<Option<Label>, ConfigError> {
+        let Some(written) = written else {
+            return Ok(None);
+        };
+        Label::new(written.get_ref())
+            .map(Some)
+            .map_err(|error| self.error(&written.span(), field, &error.to_string()))
     }
 
     /// A line that means nothing to the protocol was meant for something: it is not passed over.

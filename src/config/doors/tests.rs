@@ -130,6 +130,22 @@ fn what_is_wrong_with_authentication_is_told_without_the_secret() {
 }
 
 #[test]
+fn doors_say_what_is_usual_of_their_calls() {
+    let text = "[doors.twilio]\nsite = \"Lisbon\"\nvendor = \"Acme\"\nqueue = \"billing\"\njurisdiction = \"EU\"\n";
+    let config = Config::parse(text, "hushgate.toml").unwrap();
+    let usual = &config.doors[0].usual;
+    assert_eq!(usual.site.as_ref().unwrap().as_str(), "Lisbon");
+    assert_eq!(usual.jurisdiction.as_ref().unwrap().as_str(), "EU");
+    let again = Config::parse(&config.to_toml(), "again.toml").unwrap();
+    assert_eq!(again.doors[0].usual, *usual);
+    assert_eq!(again.to_json(), config.to_json());
+    check(
+        "[doors.twilio]\nsite = \"123456789\"",
+        "hushgate.toml:2: doors.twilio.site: expected 1 to 100 printable characters",
+    );
+}
+
+#[test]
 fn client_certificates_need_an_authority() {
     let door = "[doors.twilio.auth]\nkind = \"mutual_tls\"\n";
     check(door, "mutual_tls needs server.tls.client_authorities");

@@ -70,6 +70,19 @@ fn errors_say_what_was_expected() {
         &format!("{VAULT}timeout_seconds = 60.0"),
         "60 is out of range; expected 0.1 to 10 seconds",
     );
+    let database = |url: &str| {
+        format!("[store]\npath = \"s\"\nkey_file = \"k\"\n[store.database]\nurl = \"{url}\"")
+    };
+    check(
+        &database("postgres://me:sesame@localhost/calls"),
+        "hushgate.toml:5: store.database.url: has a password",
+    );
+    check(
+        &database("postgres://me@db.example/calls?sslmode=disable"),
+        "must not pass in clear",
+    );
+    check(&database("sesame"), "expected postgres://");
+    check(&database("env:NO_SUCH"), "NO_SUCH is not set");
     check(
         "[server]\nrecordings = \"r\"\n[store]\npath = \"s\"\nkey_file = \"k\"",
         "hushgate.toml:2: server.recordings: there is [store] too",
@@ -81,8 +94,15 @@ fn what_is_shown_means_the_same() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), "sesame").unwrap();
     let file = folder.path().join("hushgate.toml").display().to_string();
+    std::fs::write(
+        folder.path().join("url"),
+        "postgres://me:sesame@db.example/calls\n",
+    )
+    .unwrap();
     for keys in [
         "key_file = \"k\"",
+        "key_file = \"k\"\n[store.database]\nurl = \"file:url\"",
+        "key_file = \"k\"\n[store.database]\nurl = \"postgres://me@localhost/calls\"",
         "key_env = \"K\"",
         "[store.vault]\nurl = \"http://127.0.0.1:8200/\"\nkey = \"k\"\ntoken = \"file:token\"\n\
          authorities = \"ca.pem\"\ntimeout_seconds = 0.5",

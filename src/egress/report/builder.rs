@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::said::{Said, Transcript};
 use super::{
-    CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, RecorderOutcome, RecorderStep,
-    Report, SCHEMA, Stretch, Totals,
+    CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, Parties, RecorderOutcome,
+    RecorderStep, Report, SCHEMA, Stretch, Totals,
 };
 use crate::audio::{MediaTime, SampleIndex, Span};
 use crate::call::Leg;
@@ -216,6 +216,7 @@ impl ReportBuilder {
             schema: SCHEMA,
             hushgate_version: env!("CARGO_PKG_VERSION").into(),
             call: self.facts.call.to_string(),
+            parties: Parties::of(&self.facts.particulars),
             sample_rate: self.facts.rate.hertz(),
             duration_s: self.duration().seconds(),
             hold_s: self.facts.hold.seconds(),

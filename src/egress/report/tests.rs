@@ -13,6 +13,7 @@ fn facts(legs: &'static [Leg]) -> CallFacts {
         hold: MediaTime::from_seconds(6.0),
         policy_version: "p".into(),
         model_sha256: "m".into(),
+        particulars: Default::default(),
     }
 }
 

@@ -24,6 +24,7 @@ fn report() -> Report {
         hold: MediaTime::from_seconds(6.0),
         policy_version: "p".into(),
         model_sha256: "m".into(),
+        particulars: Default::default(),
     })
     .finish(EngineWork::default(), None)
 }

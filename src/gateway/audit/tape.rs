@@ -50,6 +50,10 @@ impl TapeFactory for AuditedTapes {
     fn begin(&self) -> anyhow::Result<()> {
         self.tapes.begin()
     }
+
+    fn degraded(&self) -> Option<String> {
+        self.tapes.degraded()
+    }
 }
 
 struct AuditedTape {

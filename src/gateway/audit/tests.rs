@@ -53,6 +53,7 @@ proptest! {
             hold: MediaTime::from_millis(6_000),
             policy_version: "test".into(),
             model_sha256: "test".into(),
+            particulars: Default::default(),
         });
         let mut stretches = Stretches::default();
         let mut records = Vec::new();

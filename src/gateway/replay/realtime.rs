@@ -43,6 +43,7 @@ pub async fn play_live(
             id: call,
             legs,
             rate,
+            particulars: Default::default(),
             hold: settings.hold,
             policy: settings.policy,
             examination: settings.examination,

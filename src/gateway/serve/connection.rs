@@ -14,6 +14,7 @@ use super::Shared;
 use super::live::{CannotBegin, Live, NewCall};
 use super::wire::{Received, Wire};
 use crate::audio::{MediaTime, SampleRate};
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
 use crate::gateway::alarm::Alarm;
@@ -73,6 +74,8 @@ impl End {
 pub(super) struct Entering {
     pub(super) peer: SocketAddr,
     pub(super) adapter: Box<dyn Adapter>,
+    /// What is so of calls that do not say otherwise.
+    pub(super) usual: Particulars,
     /// Where its call goes on to.
     pub(super) route: Option<Route>,
     /// Pauses its recorder elsewhere.
@@ -90,6 +93,7 @@ pub(super) async fn run(
     let Entering {
         peer,
         adapter,
+        usual,
         route,
         control,
         idle,
@@ -98,6 +102,7 @@ pub(super) async fn run(
         shared,
         engine,
         adapter,
+        usual,
         route,
         control,
         idle,
@@ -191,6 +196,7 @@ struct Reader {
     shared: Arc<Shared>,
     engine: Arc<dyn Transcriber>,
     adapter: Box<dyn Adapter>,
+    usual: Particulars,
     route: Option<Route>,
     control: Option<Controller>,
     idle: Duration,
@@ -379,6 +385,7 @@ impl Reader {
             id,
             legs,
             rate,
+            particulars: self.adapter.particulars().or(&self.usual),
             stream,
             engine: Arc::clone(&self.engine),
             forward,

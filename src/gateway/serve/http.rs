@@ -101,7 +101,8 @@ pub(super) struct Probe {
     outcome: Option<(Instant, Option<String>)>,
 }
 
-/// Whether calls can be taken; what is missing is named, with 503.
+/// Whether calls can be taken; what is missing is named, with 503. What is not as it should be and keeps no call away
+/// is named as `degraded`.
 async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     let engine = shared.engine.borrow().clone();
     let model = engine
@@ -137,6 +138,7 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     let body = json!({
         "ready": ready,
         "not_ready": problems,
+        "degraded": shared.settings.tapes.degraded().map(|problem| json!({ "index": problem })),
         "calls": now.active,
         "max_calls": now.capacity,
         "capacity": now.to_json(),
@@ -206,6 +208,7 @@ async fn enter(
     let entering = connection::Entering {
         peer,
         adapter,
+        usual: door.usual.clone(),
         route: route.clone(),
         control: control.clone(),
         idle: shared.settings.limits.idle.unwrap_or(door.idle),

@@ -11,6 +11,7 @@ use tracing::Instrument;
 use super::admission::{Entry, NoRoom};
 use super::{Shared, StreamClaim};
 use crate::audio::SampleRate;
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 use crate::egress::forward::StreamFacts;
 use crate::engine::pool::Job;
@@ -28,6 +29,8 @@ pub(super) struct NewCall<'a> {
     pub(super) id: CallId,
     pub(super) legs: &'static [Leg],
     pub(super) rate: SampleRate,
+    /// Who takes part, and where.
+    pub(super) particulars: Particulars,
     /// The platform's id of the stream, which only one connection may use at once; empty if it has none.
     pub(super) stream: &'a str,
     pub(super) engine: Arc<dyn Transcriber>,
@@ -125,6 +128,7 @@ impl Shared {
             id: new.id,
             legs: new.legs,
             rate: new.rate,
+            particulars: new.particulars,
             hold,
             policy: Arc::clone(&settings.policy),
             examination: settings.examination,

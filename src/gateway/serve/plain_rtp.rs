@@ -319,6 +319,7 @@ impl RtpDoor {
             id: id.clone(),
             legs: wanted.legs,
             rate: wanted.rate,
+            particulars: wanted.particulars.or(&door.usual),
             stream: id.as_str(),
             engine,
             forward,

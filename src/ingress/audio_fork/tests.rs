@@ -357,3 +357,13 @@ proptest! {
         prop_assert_eq!(script.leg(Leg::Agent), agent);
     }
 }
+
+#[test]
+fn metadata_say_who_takes_part() {
+    let mut script = script(Dialect::Jambonz);
+    script.text(jambonz("stereo"));
+    let told = script.adapter.particulars();
+    assert_eq!(told.agent.unwrap().as_str(), "1001");
+    assert_eq!(told.caller.unwrap().expose(), "15551230000");
+    assert_eq!(told.called.unwrap().expose(), "15559870000");
+}

@@ -1,11 +1,14 @@
-//! The platform's messages as they are written. Of what they tell of persons nothing is read.
+//! The platform's messages as they are written. Of what they tell of persons only the numbers are read.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
 use super::media::Offer;
+use crate::call::particulars::Particulars;
+use crate::ingress::json::{self, Scalar};
 
 /// What every message has.
 #[derive(Deserialize)]
@@ -59,17 +62,60 @@ pub(super) struct Open<'a> {
     pub(super) participant: Participant<'a>,
     #[serde(borrow)]
     pub(super) media: Vec<Offer<'a>>,
+    #[serde(borrow, default, rename = "customConfig")]
+    custom: CustomConfig<'a>,
     #[serde(default, rename = "supportedLanguages")]
     pub(super) asks_for_languages: bool,
     #[serde(default, rename = "continuedSessions")]
     pub(super) continued: Vec<ContinuedSession>,
 }
 
-/// `open.participant`, without number and name.
+/// `open.participant`, without the name.
 #[derive(Deserialize)]
 pub(super) struct Participant<'a> {
     #[serde(borrow)]
     pub(super) id: Cow<'a, str>,
+    /// Who calls; a URI or a number.
+    #[serde(borrow, default)]
+    ani: Option<Scalar<'a>>,
+    /// Who is called.
+    #[serde(borrow, default)]
+    dnis: Option<Scalar<'a>>,
+}
+
+impl Open<'_> {
+    /// Who takes part in the call, and where.
+    pub(super) fn particulars(&self) -> Particulars {
+        let mut told = json::particulars(&self.custom.0);
+        for (name, number) in [
+            ("ani", &self.participant.ani),
+            ("dnis", &self.participant.dnis),
+        ] {
+            if let Some(number) = number.as_ref().and_then(Scalar::text) {
+                told.add(name, number);
+            }
+        }
+        told
+    }
+}
+
+/// `open.customConfig`: what whoever set the integration up has written; anything but an object is passed over.
+#[derive(Default)]
+pub(super) struct CustomConfig<'a>(BTreeMap<Cow<'a, str>, Scalar<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for CustomConfig<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written<'a> {
+            Object(#[serde(borrow)] BTreeMap<Cow<'a, str>, Scalar<'a>>),
+            Other(IgnoredAny),
+        }
+        Ok(match Written::deserialize(deserializer)? {
+            Written::Object(members) => Self(members),
+            Written::Other(_) => Self::default(),
+        })
+    }
 }
 
 /// A session that another one continues after `reconnect`.

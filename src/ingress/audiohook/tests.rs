@@ -439,3 +439,29 @@ fn a_handshake_needs_its_ids() {
         Err(InvalidHandshake::Session)
     );
 }
+
+#[test]
+fn an_open_says_who_takes_part() {
+    let mut client = Client::new();
+    let mut opening = open(&stereo("PCMU"));
+    opening["participant"]["ani"] = "tel:+14155550100".into();
+    opening["participant"]["aniName"] = "John Doe".into();
+    opening["participant"]["dnis"] = "sip:8005550199@example.com".into();
+    opening["customConfig"] =
+        json!({"queue": "billing", "agentName": "Alice", "more": {"site": "x"}});
+    assert_eq!(client.say("open", opening)[1], STARTED);
+    let told = client.adapter.particulars();
+    assert_eq!(told.caller.unwrap().expose(), "14155550100");
+    assert_eq!(told.called.unwrap().expose(), "8005550199");
+    assert_eq!(told.queue.unwrap().as_str(), "billing");
+    assert_eq!(told.agent.unwrap().as_str(), "Alice");
+    assert_eq!(told.site, None);
+    // Whatever else stands there is no reason to refuse a call.
+    for custom in [json!("text"), json!(null), json!([1, {"a": 2}]), json!(7)] {
+        let mut client = Client::new();
+        let mut opening = open(&stereo("PCMU"));
+        opening["customConfig"] = custom;
+        opening["participant"]["ani"] = json!({"tel": 1});
+        assert_eq!(client.say("open", opening)[1], STARTED);
+    }
+}

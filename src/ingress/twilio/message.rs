@@ -95,6 +95,12 @@ pub(super) struct Start<'a> {
     pub(super) stream: Option<Cow<'a, str>>,
     #[serde(default, rename = "customParameters", alias = "custom_parameters")]
     pub(super) parameters: BTreeMap<String, serde_json::Value>,
+    /// Telnyx and Plivo say who calls; Twilio leaves it to the custom parameters.
+    #[serde(default)]
+    pub(super) from: serde_json::Value,
+    /// Who is called.
+    #[serde(default)]
+    pub(super) to: serde_json::Value,
     #[serde(borrow, default, rename = "mediaFormat", alias = "media_format")]
     pub(super) format: MediaFormat<'a>,
 }

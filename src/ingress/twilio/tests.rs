@@ -456,3 +456,27 @@ proptest! {
         prop_assert_eq!(&customer, &expected);
     }
 }
+
+#[test]
+fn a_start_says_who_takes_part() {
+    let told = |dialect, start: &str| {
+        let mut adapter = TwilioAdapter::new(dialect, Leg::Agent);
+        let mut arrivals = Vec::new();
+        adapter
+            .handle(Incoming::Text(start), Duration::ZERO, &mut arrivals)
+            .unwrap();
+        assert_eq!(arrivals.len(), 1);
+        adapter.particulars()
+    };
+    let told_by_twilio = told(Dialect::Twilio, &start());
+    assert_eq!(told_by_twilio.agent.unwrap().as_str(), "1001");
+    assert_eq!(told_by_twilio.caller, None);
+    let telnyx = json!({"event": "start", "stream_id": "s-1", "start": {
+        "call_session_id": "c-1", "from": "+14155550100", "to": {"sip": "odd"},
+        "custom_parameters": {"queue": "billing", "to": "+18005550199", "from": "anonymous"},
+        "media_format": {"encoding": "PCMU", "sample_rate": 8000, "channels": 1}}});
+    let told_by_telnyx = told(Dialect::Telnyx, &telnyx.to_string());
+    assert_eq!(told_by_telnyx.queue.unwrap().as_str(), "billing");
+    assert_eq!(told_by_telnyx.caller.unwrap().expose(), "14155550100");
+    assert_eq!(told_by_telnyx.called.unwrap().expose(), "18005550199");
+}

@@ -210,3 +210,17 @@ proptest! {
         prop_assert_eq!(script.end().leg(Leg::Mixed), samples);
     }
 }
+
+#[test]
+fn headers_say_who_takes_part() {
+    let mut script = script();
+    script.text(
+        json!({"event": "websocket:connected", "content-type": "audio/l16;rate=8000",
+            "agent": "Alice", "queue": 7, "caller-number": 14_155_550_100_u64})
+        .to_string(),
+    );
+    let told = script.adapter.particulars();
+    assert_eq!(told.agent.unwrap().as_str(), "Alice");
+    assert_eq!(told.queue.unwrap().as_str(), "7");
+    assert_eq!(told.caller.unwrap().expose(), "14155550100");
+}

@@ -33,6 +33,7 @@ fn report() -> Report {
         hold: MediaTime::from_seconds(6.0),
         policy_version: String::new(),
         model_sha256: String::new(),
+        particulars: Default::default(),
     })
     .finish(
         EngineWork {

@@ -1,7 +1,7 @@
 //! The body of a request for ports: what streams a call has.
 //!
 //! ```json
-//! {"call": "ID", "rate": 8000, "streams": [
+//! {"call": "ID", "rate": 8000, "particulars": {"agent": "Alice", "queue": "billing"}, "streams": [
 //!   {"leg": "customer", "formats": {"0": "PCMU/8000", "101": "telephone-event/8000"}, "from": "192.0.2.7"}]}
 //! ```
 //!
@@ -16,6 +16,7 @@ use super::super::entrance::fresh_call_id;
 use crate::audio::SampleRate;
 use crate::audio::encoding::Encoding;
 use crate::audio::g711::Law;
+use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
 use crate::rtp::PayloadFormat;
 
@@ -40,6 +41,8 @@ pub(super) struct Wanted {
     pub(super) rate: SampleRate,
     /// In what it goes on to a recorder that takes either.
     pub(super) encoding: Encoding,
+    /// Who takes part, and where.
+    pub(super) particulars: Particulars,
     pub(super) streams: Vec<WantedStream>,
 }
 
@@ -74,6 +77,8 @@ impl Wrong {
 #[serde(deny_unknown_fields)]
 struct Written {
     call: Option<String>,
+    #[serde(default)]
+    particulars: BTreeMap<String, String>,
     rate: Option<u32>,
     streams: Vec<WrittenStream>,
 }
@@ -135,8 +140,12 @@ pub(super) fn read(body: &[u8]) -> Result<Wanted, Wrong> {
         Some(PayloadFormat::Pcma) if rate == SampleRate::TELEPHONE => Encoding::Companded(Law::A),
         _ => Encoding::LinearLittle,
     };
+    let particulars = written.particulars.iter();
+    let particulars =
+        Particulars::of_parameters(particulars.map(|(name, value)| (&**name, &**value)));
     Ok(Wanted {
         id,
+        particulars,
         legs,
         rate,
         encoding,

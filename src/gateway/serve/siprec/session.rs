@@ -13,6 +13,7 @@ use super::super::{Entrance, Shared};
 use crate::audio::encoding::Encoding;
 use crate::audio::g711::Law;
 use crate::audio::{MediaTime, SampleRate};
+use crate::call::particulars::{Particulars, telephone_number};
 use crate::call::{CallId, Leg};
 use crate::egress::forward::{Recorded, StreamFacts};
 use crate::gateway::agreed::{format, fresh_key, master_key, suite};
@@ -143,6 +144,7 @@ impl Session {
             id: self.id.clone(),
             legs,
             rate,
+            particulars: particulars(&self.metadata).or(&door.usual),
             stream: self.id.as_str(),
             engine: Arc::clone(&self.engine),
             forward,
@@ -234,6 +236,35 @@ fn parties(streams: &[RemoteStream], metadata: &RecordingMetadata, first: Leg) -
     }
 }
 
+/// Who takes part, by what the metadata say: whoever called is the customer, as contact centres are called.
+fn particulars(metadata: &RecordingMetadata) -> Particulars {
+    let annotations = metadata.annotations.iter();
+    let mut told = Particulars::of_parameters(
+        annotations.map(|annotation| (&*annotation.name, &**annotation.value.expose())),
+    );
+    let caller = metadata.caller();
+    let others = metadata.participants.iter();
+    let other = others
+        .clone()
+        .find(|participant| caller.is_none_or(|caller| caller.id != participant.id));
+    if let Some(caller) = caller {
+        told.add("caller", caller.address.expose());
+    }
+    if let Some(other) = other {
+        let address = other.address.expose();
+        told.add("called", address);
+        match &other.name {
+            Some(name) => told.add("agent", name.expose()),
+            None if telephone_number(address).is_none() => {
+                let user = address.split_once(':').map_or(&**address, |(_, rest)| rest);
+                told.add("agent", user.split(['@', ';']).next().unwrap_or_default());
+            }
+            None => {}
+        }
+    }
+    told
+}
+
 /// `None` if its key cannot be used, which the signalling has checked.
 fn described(stream: &RemoteStream, strict: bool, signalling: IpAddr) -> Option<Described> {
     let mut formats: Vec<(u8, PayloadFormat)> = stream
@@ -265,3 +296,6 @@ fn described(stream: &RemoteStream, strict: bool, signalling: IpAddr) -> Option<
 fn rate_of(codec: Codec) -> SampleRate {
     format(codec).map_or(SampleRate::TELEPHONE, PayloadFormat::natural_rate)
 }
+
+#[cfg(test)]
+mod tests;

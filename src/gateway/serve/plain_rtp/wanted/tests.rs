@@ -111,3 +111,16 @@ fn what_is_wrong_is_named() {
     check(rate, "rate: ");
     assert!(read(b"{").is_err() && read(b"").is_err() && read(&[0xff; 99]).is_err());
 }
+
+#[test]
+fn who_takes_part_can_be_told() {
+    let body = json!({"particulars": {"agent": "Alice", "from": "+1 415 555 0100", "colour": "red"},
+        "streams": [{"leg": "mixed"}]});
+    let told = wanted(body).particulars;
+    assert_eq!(told.agent.unwrap().as_str(), "Alice");
+    assert_eq!(told.caller.unwrap().expose(), "14155550100");
+    check(
+        json!({"particulars": "Alice", "streams": [{"leg": "mixed"}]}),
+        "expected",
+    );
+}
