@@ -138,7 +138,8 @@ fn rewritten(
             tell(&mut report, stretches, kind, reason);
             serde_json::to_vec(&report)
         }
-        Content::Audio | Content::Closing => return Ok(Zeroizing::new(text.to_vec())),
+        // What else there is tells of no words.
+        _ => return Ok(Zeroizing::new(text.to_vec())),
     };
     written.map(Zeroizing::new).map_err(unreadable)
 }

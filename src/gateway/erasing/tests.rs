@@ -102,6 +102,7 @@ fn a_report_tells_what_was_erased_and_counts_it_once() {
         policy_version: "p".into(),
         model_sha256: "m".into(),
         legs: vec![Leg::Agent, Leg::Customer],
+        parties: Default::default(),
         spans: Vec::new(),
         late: Vec::new(),
         failed: Vec::new(),

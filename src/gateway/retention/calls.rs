@@ -3,7 +3,6 @@
 use tokio::runtime::Handle;
 
 use crate::config::store::Store;
-use crate::store::database::DatabaseSettings;
 use crate::store::index::{Index, IndexedCall, NumberHash, Query};
 use crate::store::retention::holds::{Hold, upon};
 use crate::store::vault::{RecordName, Vault};
@@ -101,7 +100,7 @@ impl IndexCalls {
     /// Opens the index of a store, whose answers the present runtime waits for.
     pub async fn open(store: &Store) -> anyhow::Result<Self> {
         Ok(Self {
-            index: Index::open(&DatabaseSettings::within(&store.path)).await?,
+            index: Index::open(&store.database).await?,
             runtime: Handle::current(),
         })
     }
@@ -146,5 +145,14 @@ impl Calls for IndexCalls {
         let holds = u32::try_from(holds).unwrap_or(u32::MAX);
         self.runtime.block_on(self.index.set_holds(call, holds))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl IndexCalls {
+    /// Puts calls into the index.
+    pub(super) async fn put_for_test(&self, calls: &[IndexedCall]) {
+        let put = self.index.put_all(calls).await;
+        assert!(put.is_ok(), "{put:?}");
     }
 }

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Custody;
-use super::run::{deleted, detail_names};
+use super::run::{deleted, entry_name};
 use crate::gateway::erasing;
-use crate::store::audit::{Action, Actor, Record};
+use crate::store::audit::{Action, Actor, Detail, Record};
 use crate::store::documents::Id;
 use crate::store::erasure::{Certificate, Done, Left, Progress, Request, Stretch, Target, Word};
 use crate::store::sealed::Content;
@@ -246,18 +246,12 @@ pub fn segment_erased(erased: &Erased, stretches: &[Stretch]) -> Record {
         .about(&erased.call)
         .with_name("stretches", told.join("; "));
     for part in &erased.parts {
-        let (sha256, bytes) = detail_names(part.content);
-        let before = match part.content {
-            Content::Audio => "recording_sha256_before",
-            Content::Report => "report_sha256_before",
-            Content::Transcript => "transcript_sha256_before",
-            Content::Closing => "closing_sha256_before",
-        };
-        record = record
-            .with_name(before, part.before)
-            .with_name(sha256, part.after)
-            .with(bytes, part.bytes)
-            .with("revision", u64::from(part.revision));
+        let name = entry_name(part.content);
+        let mut add = |what: &str, detail| record.details.insert(format!("{name}_{what}"), detail);
+        add("sha256_before", Detail::name(part.before));
+        add("sha256", Detail::name(part.after));
+        add("bytes", part.bytes.into());
+        add("revision", u64::from(part.revision).into());
     }
     record
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Custody;
 use super::calls::holds_upon;
-use crate::store::audit::{Action, Actor, Record};
+use crate::store::audit::{Action, Actor, Detail, Record};
 use crate::store::index::IndexedCall;
 use crate::store::retention::holds::Hold;
 use crate::store::retention::{Decision, PARTS, Plan};
@@ -217,20 +217,18 @@ pub(super) fn deleted(removed: &Removed) -> Record {
         .about(&removed.call)
         .with_name("parts", parts);
     for part in &removed.parts {
-        let (sha256, bytes) = detail_names(part.content);
-        record = record
-            .with_name(sha256, part.sha256)
-            .with(bytes, part.bytes);
+        let name = entry_name(part.content);
+        let mut add = |what: &str, detail| record.details.insert(format!("{name}_{what}"), detail);
+        add("sha256", Detail::name(part.sha256));
+        add("bytes", part.bytes.into());
     }
     record
 }
 
-/// What entries call a part's hash and length: as where it was recorded.
-pub(super) fn detail_names(content: Content) -> (&'static str, &'static str) {
+/// What entries call a part: as where it was recorded.
+pub(super) fn entry_name(content: Content) -> &'static str {
     match content {
-        Content::Audio => ("recording_sha256", "recording_bytes"),
-        Content::Report => ("report_sha256", "report_bytes"),
-        Content::Transcript => ("transcript_sha256", "transcript_bytes"),
-        Content::Closing => ("closing_sha256", "closing_bytes"),
+        Content::Audio => "recording",
+        other => other.name(),
     }
 }

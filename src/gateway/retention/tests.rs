@@ -23,6 +23,8 @@ use crate::store::retention::{Condition, Keep, PARTS, Policies, Policy};
 use crate::store::sealed::Content;
 use crate::store::vault::Recording;
 
+mod measured;
+
 const KEYS: &str = "one AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
 /// What an index would tell.
