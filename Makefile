@@ -7,7 +7,7 @@ FLAGS = --release --locked
 HUSHGATE = target/release/hushgate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance bench bench-connections bench-passthrough bench-rtp fuzz interop install-tools build model samples fmt lint clean
+.PHONY: help demo test acceptance bench bench-connections bench-passthrough bench-rtp bench-store fuzz interop install-tools build model samples fmt lint clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench-passthrough: install-tools ## Measure how many calls a core carries when n
 
 bench-rtp: install-tools ## Measure how many RTP calls a core takes without recognition, beside rtpengine if installed (minutes)
 	$(CARGO) bench --profile release --locked --bench rtp
+
+bench-store: install-tools ## Measure searches among 100,000 calls on SQLite and PostgreSQL (two minutes; wants `make interop`)
+	$(CARGO) bench --profile release --locked --bench store
 
 FUZZ_SECONDS ?= 60
 FUZZ = $(CARGO) +nightly fuzz

@@ -140,6 +140,7 @@ fn facts() -> CallFacts {
         hold: MediaTime::from_millis(6_000),
         policy_version: "p".into(),
         model_sha256: "m".into(),
+        particulars: Default::default(),
     }
 }
 

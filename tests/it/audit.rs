@@ -12,6 +12,7 @@ use hushgate::store::audit::{
     Action, AuditLog, EntryFilter, KeyFiles, Line, LogSettings, PublicKey, Sha256Digest, Verdict,
     Verification, entries_of, verify_folder,
 };
+use hushgate::store::database::DatabaseSettings;
 use hushgate::store::keys::{KeyId, KeySource, add_key};
 
 use crate::support::*;
@@ -125,6 +126,7 @@ async fn evidence_names_the_sealed_files_of_the_store() {
     let store = hushgate::config::store::Store {
         path: path("store"),
         keys: KeySource::File(path("store.keys")),
+        database: DatabaseSettings::within(&path("store")),
     };
     let tapes = records::tapes(records::open(&store).unwrap());
     let auditor = kept.auditor();

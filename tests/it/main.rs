@@ -23,6 +23,7 @@ mod fuzzed;
 mod guarded;
 mod health;
 mod hostile;
+mod index;
 mod interop;
 mod isolation;
 #[path = "../acceptance/labels.rs"]
@@ -32,6 +33,7 @@ mod overload;
 mod pairs;
 mod plain_rtp;
 mod platforms;
+mod postgres;
 mod program;
 mod retention;
 mod session_client;

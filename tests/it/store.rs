@@ -1,6 +1,7 @@
 //! Encrypted recordings: through a door into the store, out of it by command, and what is left on the disk.
 
 mod key_service;
+mod search;
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use hushgate::audio::{MediaTime, Span};
 use hushgate::call::Leg;
 use hushgate::gateway::records;
 use hushgate::speech::{Transcript, Word};
+use hushgate::store::database::DatabaseSettings;
 use hushgate::store::keys::{KeyId, KeyService, KeySource, LocalKeys, add_key};
 use hushgate::store::sealed::{Content, Standing};
 use hushgate::store::vault::{RecordName, State as RecordState, Vault};
@@ -48,6 +50,7 @@ impl Place {
         records::open(&hushgate::config::store::Store {
             path: self.path("store"),
             keys: KeySource::File(self.path("store.keys")),
+            database: DatabaseSettings::within(&self.path("store")),
         })
         .unwrap()
     }

@@ -28,7 +28,7 @@ Examples:
   hushgate recordings search --number '+1 415 555 0100'
   hushgate recordings search --kind pan --site Lisbon --from 2026-11-01 --to 2026-12-01
   hushgate recordings search --alert late --json
-  hushgate recordings search --limit 500 --after 64410c21c3d40.CA123
+  hushgate recordings search --limit 500 --after 660da8a4245c0.CA123
 
 Times are dates (UTC) or such as 2026-11-22T14:30:00Z. --to is not part of what is found; a date alone stands for
 its beginning. Exit status: 0 searched, whether or not a call was found; 1 failed, 2 wrong usage.")]

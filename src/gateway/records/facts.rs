@@ -6,7 +6,7 @@ use crate::egress::Report;
 use crate::egress::report::{Parties, RecorderOutcome};
 use crate::store::index::{IndexedCall, NumberHash};
 use crate::store::keys::KeyError;
-use crate::store::sealed::Content;
+use crate::store::sealed::{Content, SealError};
 use crate::store::vault::{Record, RecordName, State, Vault, VaultError};
 
 /// Something was filled because it was not examined in time.
@@ -108,10 +108,18 @@ pub(super) fn of_vault(
 
 /// A call that a crash cut off, without who took part in it.
 fn cut_off(vault: &Vault, record: Record) -> Result<IndexedCall, VaultError> {
-    let audio = vault.audio(&record.name)?;
+    let seconds = match vault.audio(&record.name) {
+        Ok(audio) => audio.seconds(),
+        // It was cut off before anything was released.
+        Err(VaultError::Sealed {
+            cause: SealError::Empty,
+            ..
+        }) => 0.0,
+        Err(error) => return Err(error),
+    };
     let is_altered = vault.closing(&record.name)?.altered_chunk.is_some();
     let mut call = of_record(record);
-    call.duration_s = audio.seconds();
+    call.duration_s = seconds;
     call.alerts.insert(CUT_OFF.to_owned(), 1);
     if is_altered {
         call.alerts.insert(ALTERED.to_owned(), 1);

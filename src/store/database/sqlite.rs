@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, ConnectOptions};
+use sqlx::{AnyPool, ConnectOptions, Connection};
 
 use super::DatabaseError;
 
@@ -68,6 +68,17 @@ pub(super) async fn connect(pool: AnyPoolOptions, file: &Path) -> Result<AnyPool
                 place: place(),
                 problem: error.into(),
             })?;
+    let options = options.disable_statement_logging();
+    // A pool would try again and again, and say in the end that it had no time left.
+    let trial = async {
+        let mut connection = options.connect().await?;
+        sqlx::raw_sql(PRAGMAS).execute(&mut connection).await?;
+        connection.close().await
+    };
+    trial.await.map_err(|error| DatabaseError::Connect {
+        place: place(),
+        problem: error.into(),
+    })?;
     pool.max_connections(CONNECTIONS)
         .after_connect(|connection, _| {
             Box::pin(async move {
@@ -75,7 +86,7 @@ pub(super) async fn connect(pool: AnyPoolOptions, file: &Path) -> Result<AnyPool
                 Ok(())
             })
         })
-        .connect_with(options.disable_statement_logging())
+        .connect_with(options)
         .await
         .map_err(|error| DatabaseError::Connect {
             place: place(),

@@ -25,3 +25,26 @@ fn numbers_are_hashed_under_the_key() {
     assert_eq!(hash(1, "+1 415 555 0100").0.len(), 64);
     assert!(!format!("{:?}", key(1)).contains('1'));
 }
+
+/// What is asked of the index is asked from tasks of a server.
+#[test]
+fn questions_can_be_asked_from_any_thread() {
+    fn sent<Asked: Send>(_: impl Fn(&'static Index) -> Asked) {}
+    sent(|index| index.put_all(&[]));
+    sent(|index| index.remove_all(&[]));
+    sent(|index| index.names());
+    sent(|index| async move { index.walk(&Query::default()).next().await });
+    sent(|index| async move {
+        index
+            .search(&Query::default(), &PageRequest::first(1))
+            .await
+    });
+    sent(|index| async move { index.totals(&Query::default(), &[]).await });
+    sent(|index| async move { index.each(&Query::default(), |_| {}).await });
+    sent(|index| async move {
+        let name = RecordName::new("CA1").map_err(|_| DatabaseError::Row { what: "" })?;
+        index.remove(&name).await?;
+        index.set_holds(&name, 1).await?;
+        index.get(&name).await
+    });
+}

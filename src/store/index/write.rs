@@ -52,10 +52,7 @@ impl Index {
     pub async fn remove_all(&self, names: &[RecordName]) -> Result<u64, DatabaseError> {
         let mut removed = 0;
         for names in names.chunks(BATCH) {
-            let mut delete = Statement::new("DELETE FROM calls WHERE name IN (");
-            delete
-                .bind_all(names.iter().map(RecordName::as_str))
-                .push(")");
+            let delete = delete(names);
             let mut writing = self.database.begin().await?;
             removed += delete.execute(&mut *writing).await?;
             writing.commit().await?;
@@ -86,37 +83,49 @@ impl Index {
     }
 }
 
-/// A call that was closed is not open again: whoever says so saw it earlier.
-async fn closed(
-    calls: &[IndexedCall],
-    writing: &mut Transaction<'static, Any>,
-) -> Result<BTreeSet<String>, DatabaseError> {
+fn delete(names: &[RecordName]) -> Statement {
+    let mut delete = Statement::new("DELETE FROM calls WHERE name IN (");
+    let names = names.iter().map(RecordName::as_str);
+    delete.bind_all(names).push(")");
+    delete
+}
+
+/// Asks which of the calls that are open by this account were closed before; `None` where none is open.
+fn ask_for_closed(calls: &[IndexedCall]) -> Option<Statement> {
     let mut open = calls
         .iter()
         .filter(|call| call.state == State::Open)
         .peekable();
-    if open.peek().is_none() {
-        return Ok(BTreeSet::new());
-    }
+    open.peek()?;
     let mut select = Statement::new("SELECT name FROM calls WHERE state <> 'open' AND name IN (");
-    select
-        .bind_all(open.map(|call| call.name.as_str()))
-        .push(")");
-    let rows = select.fetch_all(&mut **writing).await?;
-    rows.iter().map(|row| text(row, 0)).collect()
+    let names = open.map(|call| call.name.as_str());
+    select.bind_all(names).push(")");
+    Some(select)
 }
 
 async fn put(
     calls: &[IndexedCall],
     writing: &mut Transaction<'static, Any>,
 ) -> Result<(), DatabaseError> {
-    let closed = closed(calls, writing).await?;
-    let calls: Vec<&IndexedCall> = calls
-        .iter()
-        .filter(|call| call.state != State::Open || !closed.contains(call.name.as_str()))
-        .collect();
+    let mut closed = BTreeSet::new();
+    if let Some(select) = ask_for_closed(calls) {
+        for row in select.fetch_all(&mut **writing).await? {
+            closed.insert(text(&row, 0)?);
+        }
+    }
+    for statement in statements(calls, &closed) {
+        statement.execute(&mut **writing).await?;
+    }
+    Ok(())
+}
+
+/// What puts calls in. A call that was closed is not open again: whoever says so saw it earlier.
+fn statements(calls: &[IndexedCall], closed: &BTreeSet<String>) -> Vec<Statement> {
+    let is_late =
+        |call: &&IndexedCall| call.state == State::Open && closed.contains(call.name.as_str());
+    let calls: Vec<&IndexedCall> = calls.iter().filter(|call| !is_late(call)).collect();
     if calls.is_empty() {
-        return Ok(());
+        return Vec::new();
     }
     let mut insert = Statement::new(INSERT);
     for (at, call) in calls.iter().enumerate() {
@@ -125,8 +134,7 @@ async fn put(
         insert.push(")");
     }
     insert.push(REPLACE);
-    insert.execute(&mut **writing).await?;
-
+    let mut statements = vec![insert];
     let tables = [
         "DELETE FROM call_kinds WHERE name IN (",
         "DELETE FROM call_alerts WHERE name IN (",
@@ -134,41 +142,29 @@ async fn put(
     ];
     for table in tables {
         let mut delete = Statement::new(table);
-        delete
-            .bind_all(calls.iter().map(|call| call.name.as_str()))
-            .push(")");
-        delete.execute(&mut **writing).await?;
+        let names = calls.iter().map(|call| call.name.as_str());
+        delete.bind_all(names).push(")");
+        statements.push(delete);
     }
-
-    let kinds = calls
-        .iter()
-        .flat_map(|call| call.hidden_s.iter().map(move |kind| (call, kind)));
-    let mut rows = Rows::new("INSERT INTO call_kinds (kind, began, name, seconds) VALUES ");
-    for (call, (kind, seconds)) in kinds {
-        rows.begin(kind, call).bind(*seconds).push(")");
-    }
-    rows.execute(writing).await?;
-
-    let alerts = calls
-        .iter()
-        .flat_map(|call| call.alerts.iter().map(move |alert| (call, alert)));
-    let mut rows = Rows::new("INSERT INTO call_alerts (rule, began, name, times) VALUES ");
-    for (call, (rule, times)) in alerts {
-        rows.begin(rule, call).bind(i64::from(*times)).push(")");
-    }
-    rows.execute(writing).await?;
-
-    let mut rows = Rows::new("INSERT INTO call_numbers (number, began, name) VALUES ");
-    for call in &calls {
-        let called = call
-            .called
-            .as_ref()
-            .filter(|called| call.caller.as_ref() != Some(called));
+    let mut kinds = Rows::new("INSERT INTO call_kinds (kind, began, name, seconds) VALUES ");
+    let mut alerts = Rows::new("INSERT INTO call_alerts (rule, began, name, times) VALUES ");
+    let mut numbers = Rows::new("INSERT INTO call_numbers (number, began, name) VALUES ");
+    for call in calls {
+        for (kind, seconds) in &call.hidden_s {
+            kinds.begin(kind, call).bind(*seconds).push(")");
+        }
+        for (rule, times) in &call.alerts {
+            alerts.begin(rule, call).bind(i64::from(*times)).push(")");
+        }
+        let called = call.called.as_ref();
+        let called = called.filter(|called| call.caller.as_ref() != Some(called));
         for number in call.caller.iter().chain(called) {
-            rows.start(&number.0, call).push(")");
+            numbers.start(&number.0, call).push(")");
         }
     }
-    rows.execute(writing).await
+    let rows = [kinds, alerts, numbers];
+    statements.extend(rows.into_iter().filter_map(Rows::into_statement));
+    statements
 }
 
 fn push_row(insert: &mut Statement, call: &IndexedCall) {
@@ -241,10 +237,7 @@ impl Rows {
         self.start(what, call).push(", ")
     }
 
-    async fn execute(self, writing: &mut Transaction<'static, Any>) -> Result<(), DatabaseError> {
-        if self.count > 0 {
-            self.insert.execute(&mut **writing).await?;
-        }
-        Ok(())
+    fn into_statement(self) -> Option<Statement> {
+        (self.count > 0).then_some(self.insert)
     }
 }

@@ -33,7 +33,7 @@ fn a_table_has_the_columns_that_say_something() {
     BEGAN                CALL                    LENGTH   AGENT  HIDDEN               NOTE
     2026-11-22 10:00:00  CA1                     1:02:05  Alice  cvv 2.0s, pan 11.3s  -
     2026-11-22 09:59:59  CA2-with-a-longer-name  1:01     -      -                    incomplete, cut_off
-    2 calls; more with --after 6442b6e4e6fc0.CA2-with-a-longer-name
+    2 calls; more with --after 660da8a4245c0.CA2-with-a-longer-name
     ");
     let none = Page {
         calls: Vec::new(),
