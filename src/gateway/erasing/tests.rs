@@ -74,7 +74,12 @@ fn stretches_are_found_in_a_recording_that_was_paused() {
         recorded_at: 10.0,
     };
     let frames = |from, to| {
-        let found = blanks(&[stretch(None, from, to)], &[gap.clone()], 8_000, 2);
+        let found = blanks(
+            &[stretch(None, from, to)],
+            std::slice::from_ref(&gap),
+            8_000,
+            2,
+        );
         (found[0].frames.start, found[0].frames.end)
     };
     assert_eq!(frames(1.0, 2.0), (8_000, 16_000));

@@ -244,7 +244,7 @@ fn holds_outlive_their_release_as_records_and_fail_closed() {
         ..Scope::default()
     };
     let placed = holds.place(scope, "a lawsuit", "kim", at(1)).unwrap();
-    assert_eq!(holds.in_force().unwrap(), [placed.clone()]);
+    assert_eq!(holds.in_force().unwrap(), std::slice::from_ref(&placed));
     let released = holds.release(&placed.id, "over", "lee", at(2)).unwrap();
     assert_eq!(
         holds.release(&placed.id, "again", "x", at(3)).unwrap(),
