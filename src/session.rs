@@ -33,6 +33,7 @@ use conversation::Conversation;
 use fill::Filler;
 use leg::LegState;
 pub use redactor::CleanAudio;
+use redactor::Verdict;
 
 /// Samples as they came from the telephone system, placed on the timeline of one leg.
 #[derive(Debug, Clone)]
@@ -97,6 +98,17 @@ const PATIENCE: MediaTime = MediaTime::from_millis(60);
 const LEG_LAG: MediaTime = MediaTime::from_millis(500);
 /// Audio is taken in steps of at most this, so that what is held stays within the hold.
 const STEP: MediaTime = MediaTime::from_millis(100);
+/// How far hearing should be ahead of what leaves, at most: a number that leaves was heard to its end then, and what was
+/// misheard was heard again with what follows.
+const AHEAD: MediaTime = MediaTime::from_millis(1_200);
+/// The same as a part of the hold, where that is short.
+const AHEAD_OF_HOLD: u64 = 5;
+/// After a call ended nothing is due by age: so much is waited for. Twice [`AHEAD`].
+const AHEAD_AT_END: MediaTime = MediaTime::from_millis(2_400);
+/// How long after something to hide more of it may be said, or it be read back.
+const READ_BACK: MediaTime = MediaTime::from_millis(30_000);
+/// How long after speech that nobody examined its answer may come.
+const ANSWERED: MediaTime = MediaTime::from_millis(12_000);
 /// How far hearing may advance before the conversation is judged anew.
 const JUDGE_EVERY: MediaTime = MediaTime::from_millis(200);
 
@@ -122,7 +134,11 @@ pub struct Session {
     /// What was found in the conversation, and up to where it was heard then.
     findings: Vec<Finding>,
     judged_at: HeardUntil,
+    /// What had left then.
+    judged_from: MediaTime,
     stale: bool,
+    /// Whether audio left lately before it was examined.
+    is_late: bool,
     /// What is to be hidden as far as is known.
     plan: Vec<Redaction>,
     filler: Filler,
@@ -154,7 +170,9 @@ impl Session {
             conversation: Conversation::default(),
             findings: Vec::new(),
             judged_at: HeardUntil::from(MediaTime::ZERO),
+            judged_from: MediaTime::ZERO,
             stale: false,
+            is_late: false,
             plan: Vec::new(),
             filler: Filler::new(rate, settings.policy.default_fill()),
             outputs: VecDeque::new(),
@@ -401,19 +419,72 @@ impl Session {
             .legs
             .iter()
             .any(|state| heard.on(state.leg) >= self.judged_at.on(state.leg) + JUDGE_EVERY);
-        if !self.stale && !is_news {
+        // Where hearing is hardly ahead of what leaves, every bit that leaves is judged by what is known then.
+        let is_behind = heard.everywhere() < cursor + self.ahead() + JUDGE_EVERY
+            && cursor >= self.judged_from + JUDGE_EVERY;
+        if !self.stale && !is_news && !is_behind {
             return;
         }
         self.stale = false;
         self.judged_at = heard;
+        self.judged_from = cursor;
         self.conversation.forget_before(cursor);
         let words = self.conversation.words();
         let hearing = Hearing {
             until: heard,
-            unheard: self.conversation.unheard().to_vec(),
+            unheard: self.unheard().collect(),
+            leaves_to: Some(cursor + self.ahead()),
         };
         self.findings = crate::detect::find(words, hearing, &self.settings.policy);
         self.make_plan();
+    }
+
+    /// Recognition that fell behind has to be well ahead again before it counts as having caught up.
+    fn note_lateness(&mut self, verdicts: &[Vec<(Span, Verdict)>]) {
+        let cursor = self.released();
+        let ahead = self.ahead();
+        let caught_up = cursor + ahead + ahead;
+        let mut verdicts = verdicts.iter().flatten();
+        self.is_late = verdicts.any(|(_, verdict)| *verdict == Verdict::Late)
+            || (self.is_late
+                && self
+                    .legs
+                    .iter()
+                    .any(|state| state.clearance.decided_to(cursor) < caught_up));
+    }
+
+    /// Speech that nobody could examine, or not yet though it is due.
+    fn unheard(&self) -> impl Iterator<Item = (Leg, Span)> {
+        let due = self.released() + MARGIN;
+        self.waiting
+            .values()
+            .filter(move |waiting| waiting.decides.start <= due)
+            .map(|waiting| (self.legs[waiting.leg].leg, waiting.decides))
+            .chain(self.conversation.unheard().iter().copied())
+    }
+
+    fn ahead(&self) -> MediaTime {
+        let part = MediaTime::from_micros(self.settings.hold.micros() / AHEAD_OF_HOLD);
+        part.min(AHEAD)
+    }
+
+    /// How much after a sample must have been examined before it leaves. More where something sensitive was, or may
+    /// have been, spoken of: one hearing may miss digits, and when recognition falls behind there is no second in time.
+    fn margin(&self) -> MediaTime {
+        let cursor = self.released();
+        let said = self.plan.iter().any(|redaction| {
+            redaction.span.start <= cursor + self.settings.hold
+                && redaction.span.end + READ_BACK >= cursor
+        });
+        if !said
+            && !self
+                .unheard()
+                .any(|(_, span)| span.end + ANSWERED >= cursor)
+        {
+            return MARGIN;
+        }
+        let ahead = self.ahead();
+        MARGIN.max(if self.is_late { ahead + ahead } else { ahead })
     }
 
     fn time_of(&self, index: u64) -> MediaTime {
@@ -428,14 +499,14 @@ impl Session {
                 .head_index()
                 .saturating_sub(rate.samples_in(self.settings.hold));
         };
-        // After the end nothing is due by age: audio leaves as it is decided.
+        // After the end nothing is due by age: audio leaves as it is decided, and what follows was heard.
         let (cursor, end_time) = (self.released(), self.time_of(end));
         let limit = |state: &LegState| {
             let decided = state.clearance.decided_to(cursor);
             if decided + MediaTime::from_millis(1) >= end_time {
                 end
             } else {
-                rate.index_at(decided - MARGIN).0
+                rate.index_at(decided - AHEAD_AT_END).0
             }
         };
         self.legs.iter().map(limit).min().unwrap_or(end).min(end)
@@ -453,13 +524,14 @@ impl Session {
                     .map(|state| state.view(&self.plan))
                     .collect::<Vec<_>>(),
                 (self.cursor, due),
-                MARGIN,
+                self.margin(),
                 self.end.map(|end| self.time_of(end)),
                 &self.filler,
             );
             self.outputs
                 .extend(released.audio.into_iter().map(Output::Release));
             self.cursor = due;
+            self.note_lateness(&released.verdicts);
             let cursor = self.released();
             for (state, verdicts) in self.legs.iter_mut().zip(&released.verdicts) {
                 state.timeline.held.release_to(due);

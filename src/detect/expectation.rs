@@ -19,7 +19,7 @@ use super::token::{Form, Sense};
 use super::{Finding, Kind, evidence};
 
 use asked::{Question, questions};
-use audible::audible_talk;
+pub(super) use audible::audible_talk;
 use progress::{Completeness, Progress};
 
 /// How long an answer may pause between its digits.

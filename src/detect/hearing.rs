@@ -57,8 +57,11 @@ impl From<MediaTime> for HeardUntil {
 pub struct Hearing {
     /// Up to where each leg was listened to.
     pub until: HeardUntil,
-    /// Speech that could not be examined, in any order: a question may have been in it.
+    /// Speech that could not be examined, or was not yet when it was due, in any order: a question may have been in
+    /// it.
     pub unheard: Vec<(Leg, Span)>,
+    /// Up to where audio leaves before much more is heard, in a call that is under way.
+    pub leaves_to: Option<MediaTime>,
 }
 
 impl<T: Into<HeardUntil>> From<T> for Hearing {
@@ -67,6 +70,7 @@ impl<T: Into<HeardUntil>> From<T> for Hearing {
         Self {
             until: until.into(),
             unheard: Vec::new(),
+            leaves_to: None,
         }
     }
 }

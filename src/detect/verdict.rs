@@ -21,7 +21,7 @@ use super::{Finding, HeardUntil, Hearing, Kind, checks, evidence, talk};
 use eagerness::{Eagerness, eagerness};
 use edges::{misheard_start, sound_end};
 use repeated::repeated_turns;
-use unheard::after_unheard;
+use unheard::{after_unheard, beside_unheard, misheard_answers, unfinished};
 
 /// How long a mention makes short runs count.
 const ARMED: MediaTime = MediaTime::from_millis(60_000);
@@ -67,7 +67,7 @@ enum Context<'m, 'p> {
 /// The findings that runs of digits lead to, in order of start.
 pub(super) fn findings(
     conversation: &Conversation<'_>,
-    mentions: &[Mention<'_>],
+    all_mentions: &[Mention<'_>],
     windows: &[Window],
     runs: &[Run],
     hearing: &Hearing,
@@ -83,7 +83,7 @@ pub(super) fn findings(
             window.leg == run.leg && window.digits > 0 && window.span.overlaps(run.span)
         });
         let mentions = question::between(
-            mentions,
+            all_mentions,
             run.span.start - MEMORY,
             run.span.end + NAMED_AFTER,
         );
@@ -95,7 +95,9 @@ pub(super) fn findings(
         let verdict = judge(mentions, run, &eager, heard_until, policy)
             .or_else(|| after_card(mentions, run, &values, &eager, heard_until, policy))
             .or_else(|| read_back(conversation, mentions, run, &values, policy))
-            .or_else(|| after_unheard(mentions, run, &hearing.unheard, policy));
+            .or_else(|| after_unheard(mentions, run, &hearing.unheard, policy))
+            .or_else(|| beside_unheard(run, &hearing.unheard, policy))
+            .or_else(|| unfinished(run, hearing, policy));
         let kind = match (&verdict, answered) {
             (_, Some(window)) => Some(window.kind.clone()),
             (Some(verdict), None) => Some(verdict.kind.clone()),
@@ -119,6 +121,16 @@ pub(super) fn findings(
         }
     }
     findings.extend(repeated_turns(conversation, &values, policy));
+    let mut misheard = misheard_answers(conversation, all_mentions, &hearing.unheard, policy);
+    misheard.retain(|one| {
+        let is_known = |other: &Finding| {
+            other.leg == one.leg
+                && other.span.start <= one.span.start
+                && other.span.end >= one.span.end
+        };
+        !findings.iter().any(is_known)
+    });
+    findings.extend(misheard);
     findings
 }
 

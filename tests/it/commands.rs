@@ -210,6 +210,40 @@ fn labelled_call(folder: &Path) {
     std::fs::write(folder.join("tone.json"), labels).unwrap();
 }
 
+/// Each window takes so long that most are answered late: nothing may be heard that was not examined with what
+/// explains it.
+#[test]
+fn real_model_that_falls_behind_lets_no_digit_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["pan_readback", "cvv_only", "pan_asked"] {
+        for kind in ["wav", "json"] {
+            let file = format!("{name}.{kind}");
+            let sample = checkout.join("audio-samples").join(&file);
+            std::fs::copy(sample, folder.path().join(file)).unwrap();
+        }
+    }
+    let calls = folder.path().to_str().unwrap();
+    for delay in ["2.4", "3.2"] {
+        let output = hushgate(
+            checkout,
+            &["eval", calls, "--engine-delay", delay, "--json"],
+        );
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["digits"], 51, "{delay}");
+        assert_eq!(json["digits_leaked"], 0, "{delay}");
+        let late: f64 = json["calls_detail"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|call| call["report"]["totals"]["late_s"].as_f64().unwrap())
+            .sum();
+        assert!(late > 1.0, "{delay}: {late} s");
+    }
+}
+
 #[test]
 fn real_model_eval_compares_conditions_and_holds() {
     let folder = tempfile::tempdir().unwrap();

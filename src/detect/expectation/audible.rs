@@ -10,7 +10,11 @@ use crate::detect::token::Form;
 const TALK_MARGIN: MediaTime = MediaTime::from_millis(500);
 
 /// Talk of the answering party that is plainly no answer: "hold on, let me get my wallet".
-pub(super) fn audible_talk(conversation: &Conversation<'_>, leg: Leg, span: Span) -> Vec<Span> {
+pub(in crate::detect) fn audible_talk(
+    conversation: &Conversation<'_>,
+    leg: Leg,
+    span: Span,
+) -> Vec<Span> {
     let mut audible: Vec<Span> = Vec::new();
     let Some(track_index) = conversation.track_of(leg) else {
         return audible;
