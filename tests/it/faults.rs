@@ -254,7 +254,7 @@ fn limit_memory(pid: i32, (limit, figure): (&str, &str), left_mib: u64) {
 /// Calls come until the limit of memory is near: further ones are refused and told why, those that were taken go on
 /// while all of them talk, nobody dies of it, and when they are over others are taken.
 async fn memory_limit_refuses_calls_and_kills_none(limit: (&str, &str), left_mib: u64) {
-    const CALLS: u64 = 70;
+    const CALLS: u64 = 120;
     const MILLIS: usize = 12_000;
     let folder = tempfile::tempdir().unwrap();
     let (recordings, log) = (folder.path().join("recordings"), folder.path().join("log"));
