@@ -1,0 +1,96 @@
+//! Which call a request is about, where it was, and whether it may be touched.
+
+use axum::extract::Path;
+
+use super::Shared;
+use super::problem::{Code, Problem};
+use crate::access::{Decision, Identity, Permission, Subject, permits};
+use crate::call::particulars::Label;
+use crate::store::index::IndexedCall;
+use crate::store::vault::RecordName;
+
+/// A call that somebody may touch, and where it was.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) name: RecordName,
+    /// What the index knows; `None` for one that is not in it.
+    pub(super) facts: Option<Box<IndexedCall>>,
+}
+
+/// Where a call was.
+pub(super) fn place(call: &IndexedCall) -> Subject<'_> {
+    Subject::Call {
+        site: call.site.as_ref().map(Label::as_str),
+        queue: call.queue.as_ref().map(Label::as_str),
+        agent: call.agent.as_ref().map(Label::as_str),
+    }
+}
+
+impl Placed {
+    pub(super) fn subject(&self) -> Subject<'_> {
+        self.facts
+            .as_ref()
+            .map_or(Subject::UNPLACED, |call| place(call))
+    }
+}
+
+impl Shared {
+    /// The call of a path, if somebody may do this with it.
+    pub(super) async fn call(
+        &self,
+        Path(name): Path<String>,
+        identity: &Identity,
+        permission: Permission,
+    ) -> Result<Placed, Problem> {
+        let unknown = || Problem::new(Code::UnknownCall, "there is no such call");
+        let name = RecordName::new(&name).map_err(|_| unknown())?;
+        let facts = self.services.index.get(&name).await?;
+        if facts.is_none() {
+            let vault = self.services.vault.clone();
+            let asked = name.clone();
+            blocking(move || vault.record(&asked)).await??;
+        }
+        let placed = Placed {
+            name,
+            facts: facts.map(Box::new),
+        };
+        self.authorise(identity, permission, &placed).await?;
+        let is_locked = placed.facts.as_ref().is_some_and(|call| call.quarantined);
+        let hears = matches!(
+            permission,
+            Permission::PlayRecording | Permission::ExportRecording | Permission::ReadTranscript
+        );
+        let may_review = permits(identity, Permission::ReviewQuarantine, placed.subject());
+        if is_locked && hears && !may_review.is_allowed() {
+            return Err(Problem::new(
+                Code::LockedAway,
+                "something was heard in this recording afterwards; it is locked away until it was looked at",
+            ));
+        }
+        Ok(placed)
+    }
+
+    /// Whether somebody may do this with a call; a denial is written down.
+    pub(super) async fn authorise(
+        &self,
+        identity: &Identity,
+        permission: Permission,
+        call: &Placed,
+    ) -> Result<(), Problem> {
+        match permits(identity, permission, call.subject()) {
+            Decision::Allowed => Ok(()),
+            Decision::Denied(denial) => Err(self
+                .deny(identity, permission, denial, Some(call.name.as_str()))
+                .await),
+        }
+    }
+}
+
+/// Does what blocks on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Problem::internal("a task", &error))
+}
