@@ -7,7 +7,7 @@ FLAGS = --release --locked
 HUSHGATE = target/release/hushgate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test acceptance bench bench-connections bench-passthrough bench-rtp bench-store fuzz interop install-tools build model samples fmt lint clean
+.PHONY: help demo test deploy-check acceptance kills bench bench-connections bench-passthrough bench-rtp bench-store fuzz interop install-tools build model samples fmt lint clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,15 +15,22 @@ help: ## List these targets
 demo: model ## Play three sample calls through a gateway and show what is recorded
 	$(HUSHGATE) demo
 
-test: model interop ## Run every test, with the real speech model
+# The program is built with the tests, and fetches the model then: built before, it would be compiled twice.
+test: install-tools interop ## Run every test, with the real speech model
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run $(FLAGS) --no-run && $(HUSHGATE) model install && \
 	  $(CARGO) nextest run $(FLAGS) && $(CARGO) test $(FLAGS) --doc; \
 	else \
-	  $(CARGO) test $(FLAGS); \
+	  $(CARGO) test $(FLAGS) --no-run && $(HUSHGATE) model install && $(CARGO) test $(FLAGS); \
 	fi
 
 acceptance: model ## Run the long checks: load, overload, kill (minutes; wants the machine for itself)
 	$(CARGO) test $(FLAGS) --test acceptance -- --test-threads 1 --nocapture
+
+KILLS ?= 200
+
+kills: model ## Kill a recording gateway KILLS times and look at what it left (an hour for 200)
+	HUSHGATE_KILLS=$(KILLS) $(CARGO) test $(FLAGS) --test it -- kills_at_random_moments --nocapture
 
 bench: install-tools ## Measure the speed of the detector on text and on a live call
 	$(CARGO) bench --profile release --locked --bench detect
@@ -73,6 +80,9 @@ build: install-tools ## Build the program
 
 model: build ## Fetch the default speech model, once
 	$(HUSHGATE) model install
+
+deploy-check: build ## Check the container files, the systemd unit and the dashboard, without a container engine
+	@docs/deployment/check
 
 samples: ## Check that the sample calls are what their generator makes
 	python3 -B audio-samples/generate.py --check

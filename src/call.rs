@@ -2,6 +2,7 @@
 //!
 //! Imports nothing of the crate and does not know how calls arrive or what is recorded of them.
 
+pub mod note;
 pub mod particulars;
 
 use std::fmt;

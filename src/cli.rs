@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod alerts;
 mod audit;
+mod backup;
 mod bench;
 mod config;
 mod demo;
@@ -24,11 +26,16 @@ mod orders;
 mod play;
 mod recordings;
 mod replay;
+mod report;
+mod restore;
 mod retention;
 mod serve;
 mod shared;
 mod store_access;
 mod timeline;
+mod tokens;
+mod users;
+mod webhooks;
 
 pub use shared::SharedArguments;
 
@@ -68,10 +75,17 @@ enum Command {
     Model(model::Arguments),
     Config(config::Arguments),
     Recordings(recordings::Arguments),
+    Report(report::Arguments),
+    Backup(backup::Arguments),
+    Restore(restore::Arguments),
     Keys(keys::Arguments),
     Retention(retention::Arguments),
     Hold(hold::Arguments),
     Erase(erase::Arguments),
+    Users(users::Arguments),
+    Tokens(tokens::Arguments),
+    Alerts(alerts::Arguments),
+    Webhooks(webhooks::Arguments),
     Audit(audit::Arguments),
     Doctor(doctor::Arguments),
     Bench(bench::Arguments),
@@ -92,10 +106,17 @@ pub fn run() -> ExitCode {
         Command::Model(arguments) => model::run(arguments),
         Command::Config(arguments) => config::run(arguments),
         Command::Recordings(arguments) => recordings::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Backup(arguments) => backup::run(arguments),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
         Command::Retention(arguments) => retention::run(arguments),
         Command::Hold(arguments) => hold::run(arguments),
         Command::Erase(arguments) => erase::run(arguments),
+        Command::Users(arguments) => users::run(arguments),
+        Command::Tokens(arguments) => tokens::run(arguments),
+        Command::Alerts(arguments) => alerts::run(arguments),
+        Command::Webhooks(arguments) => webhooks::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),

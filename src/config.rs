@@ -6,13 +6,18 @@
 //!
 //! Does not know what is in a policy file ([`crate::policy`] does) or in a model.
 
+pub mod access;
+pub mod alerts;
+pub mod api;
 pub mod audit;
 pub mod control;
 pub mod doors;
 mod file;
 pub mod retention;
+pub mod second_listener;
 mod show;
 pub mod store;
+pub mod webhooks;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,9 +27,12 @@ use crate::audio::MediaTime;
 use crate::engine::Engine;
 use crate::policy::{Policy, PolicyError, Profile};
 
+pub use access::Access;
+pub use api::Api;
 pub use audit::Audit;
 pub use doors::Door;
 use file::{FileConfig, Source};
+pub use second_listener::SecondListener;
 use show::{quoted, quoted_path};
 
 /// Hold, in seconds, unless told otherwise.
@@ -72,8 +80,18 @@ pub struct Config {
     pub doors: Vec<Door>,
     /// How the audit log is kept; `None`: none is.
     pub audit: Option<Audit>,
+    /// How recordings in the store are listened to again.
+    pub second_listener: SecondListener,
     /// How long calls are kept, and how they are erased.
     pub retention: retention::Retention,
+    /// How people and programs prove who they are; `None`: whoever may read the files may run the commands.
+    pub access: Option<Access>,
+    /// Where they reach records; `None`: nowhere.
+    pub api: Option<Api>,
+    /// What raises alerts.
+    pub alerts: crate::alert::Rules,
+    /// Who is told of them.
+    pub webhooks: Vec<webhooks::Webhook>,
 }
 
 /// How many calls are listened to at once.
@@ -240,6 +258,11 @@ impl Config {
             doors,
             store,
             audit,
+            second_listener,
+            access,
+            api,
+            alert,
+            webhook,
             ..
         } = values;
         let pick = Pick { source };
@@ -339,6 +362,12 @@ impl Config {
         let audit = audit
             .map(|section| audit::audit(source, section))
             .transpose()?;
+        let second_listener = second_listener::second_listener(source, second_listener)?;
+        let access = access::access(source, access)?;
+        let api = api::api(source, api, access.as_ref(), store.as_ref())?;
+
+        let alerts = alerts::rules(source, alert)?;
+        let webhooks = webhooks::webhooks(source, webhook, store.as_ref())?;
 
         let policy_file = pick.path(overrides.policy, policy.file);
         let profile = overrides
@@ -363,7 +392,12 @@ impl Config {
             overload,
             doors,
             audit,
+            second_listener,
             retention,
+            access,
+            api,
+            alerts,
+            webhooks,
         })
     }
 }

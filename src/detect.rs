@@ -41,6 +41,9 @@ pub(crate) use wording::normalise_phrase;
 
 use conversation::{Conversation, Heard};
 
+/// How the reason begins of what is hidden only because it was asked for or announced: nothing of it was heard yet.
+pub(crate) const EXPECTED_ANSWER: &str = "an answer is expected";
+
 /// A word of the conversation, in media time.
 #[derive(Debug, Clone)]
 pub struct HeardWord {
@@ -114,7 +117,10 @@ impl Kind {
     /// A pressed key, by its tone or by a message; which key is not known.
     pub const DTMF: Kind = Kind::known("dtmf");
 
-    /// Every known kind.
+    /// What people hid by hand, whatever it was. Nothing finds it, and no policy has a rule for it.
+    pub const MANUAL: Kind = Kind::known("manual");
+
+    /// Every known kind that is looked for.
     pub const ALL: [Kind; 22] = [
         Kind::PAN,
         Kind::CVV,

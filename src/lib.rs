@@ -16,6 +16,9 @@
 //!
 //! Reading order: [`call`], [`audio`], [`detect`], [`session`], [`gateway`], [`cli`].
 
+pub mod access;
+pub mod alert;
+pub mod api;
 pub mod audio;
 pub mod call;
 pub mod cli;

@@ -15,25 +15,31 @@ mod hold;
 mod keys;
 mod leg;
 mod redactor;
+mod supervision;
 mod timeline;
 mod transcript;
+mod watching;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::alert::Watch;
 use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::{Leg, Sensitive};
-use crate::detect::{Finding, HeardUntil, Hearing};
+use crate::detect::{Finding, HeardUntil, Hearing, Kind};
 use crate::engine::Outcome;
 use crate::policy::{Policy, Redaction};
 use crate::speech::{Heard, Window, WindowId};
 use crate::telemetry::{Event, FailureCause};
 
-use conversation::Conversation;
+pub(crate) use conversation::Conversation;
+pub(crate) use conversation::digits_in;
 use fill::Filler;
 use leg::LegState;
 pub use redactor::CleanAudio;
 use redactor::Verdict;
+pub use supervision::{Attention, Blanked, Filled};
+use supervision::{ByHand, is_by_hand};
 
 /// Samples as they came from the telephone system, placed on the timeline of one leg.
 #[derive(Debug, Clone)]
@@ -139,9 +145,14 @@ pub struct Session {
     stale: bool,
     /// Whether audio left lately before it was examined.
     is_late: bool,
-    /// What is to be hidden as far as is known.
+    /// What is to be hidden as far as is known; first what people hid.
     plan: Vec<Redaction>,
+    plan_number: u64,
+    by_hand: ByHand,
+    filled: Filled,
     filler: Filler,
+    /// Who is shown what was heard, and raises alerts.
+    watch: Option<Watch>,
     outputs: VecDeque<Output>,
 }
 
@@ -174,7 +185,11 @@ impl Session {
             stale: false,
             is_late: false,
             plan: Vec::new(),
+            plan_number: 0,
+            by_hand: ByHand::default(),
+            filled: Filled::default(),
             filler: Filler::new(rate, settings.policy.default_fill()),
+            watch: None,
             outputs: VecDeque::new(),
             settings,
         }
@@ -307,14 +322,21 @@ impl Session {
         self.settings.rate.time_of(SampleIndex(self.cursor))
     }
 
-    /// What is to be kept out of a recording that is made elsewhere, now: the first stretch to hide that has
-    /// not ended as far as was heard, which is always a little in the past, or has ended so shortly before that
-    /// it may go on. `None` once nothing is left to suspect. Ask again after every input.
+    /// What is to be kept out of a recording that is made elsewhere, now: a pause by hand, or what is suspected.
+    /// `None` once there is neither. Ask again after every input.
     pub fn wants_protection(&self) -> Option<&Redaction> {
+        let is_open = |hidden: &&Redaction| is_by_hand(hidden) && hidden.span.end == MediaTime::MAX;
+        self.plan.iter().find(is_open).or_else(|| self.suspects())
+    }
+
+    /// The first stretch to hide that has not ended as far as was heard, which is always a little in the past, or has
+    /// ended so shortly before that it may go on; not what people hid.
+    pub fn suspects(&self) -> Option<&Redaction> {
         let heard = self.judged_at.everywhere();
+        let may_go_on = |hidden: &&Redaction| hidden.span.end + MAY_GO_ON >= heard;
         self.plan
             .iter()
-            .find(|redaction| redaction.span.end + MAY_GO_ON >= heard)
+            .find(|hidden| !is_by_hand(hidden) && may_go_on(hidden))
     }
 
     /// How many windows have not been answered.
@@ -324,7 +346,11 @@ impl Session {
 
     /// The next thing to do, or `None` until the next input.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if let Some(Output::Event(event)) = &output {
+            self.handle_event(event);
+        }
+        output
     }
 
     fn head_index(&self) -> u64 {
@@ -377,7 +403,14 @@ impl Session {
     fn make_plan(&mut self) {
         let keys = self.legs.iter().flat_map(|state| state.keys.findings());
         let findings: Vec<Finding> = self.findings.iter().chain(keys).cloned().collect();
-        self.plan = self.settings.policy.plan(&findings, self.settings.legs);
+        let (policy, legs) = (&self.settings.policy, self.settings.legs);
+        // First, so that within them what is known to be sensitive is told as what it is.
+        let mut plan = self.by_hand.redactions(legs, policy.rule(&Kind::MANUAL));
+        plan.extend(policy.plan(&findings, legs));
+        if plan != self.plan {
+            self.plan_number += 1;
+            self.plan = plan;
+        }
     }
 
     fn ask(&mut self, leg: usize, decides: Span, listened: Span, samples: Sensitive<Vec<f32>>) {
@@ -437,6 +470,7 @@ impl Session {
         };
         self.findings = crate::detect::find(words, hearing, &self.settings.policy);
         self.make_plan();
+        self.show_watch();
     }
 
     /// Recognition that fell behind has to be well ahead again before it counts as having caught up.
@@ -473,7 +507,8 @@ impl Session {
     fn margin(&self) -> MediaTime {
         let cursor = self.released();
         let said = self.plan.iter().any(|redaction| {
-            redaction.span.start <= cursor + self.settings.hold
+            !is_by_hand(redaction)
+                && redaction.span.start <= cursor + self.settings.hold
                 && redaction.span.end + READ_BACK >= cursor
         });
         if !said
@@ -532,6 +567,7 @@ impl Session {
                 .extend(released.audio.into_iter().map(Output::Release));
             self.cursor = due;
             self.note_lateness(&released.verdicts);
+            self.filled.add(self.settings.rate, &released.verdicts);
             let cursor = self.released();
             for (state, verdicts) in self.legs.iter_mut().zip(&released.verdicts) {
                 state.timeline.held.release_to(due);
@@ -540,6 +576,7 @@ impl Session {
                 state.keys.forget_before(cursor - MARGIN);
                 state.tell(&self.conversation, cursor, false, &mut self.outputs);
             }
+            self.by_hand.forget_before(cursor);
         }
         if self.end == Some(self.cursor) && !self.ended {
             self.ended = true;

@@ -4,8 +4,12 @@
 //! **Architecture invariant:** audio comes in as [`crate::session::CleanAudio`] alone, and every byte of a
 //! call that reaches the disk is sealed first. Does not know who may read, nor what a report says.
 
+pub mod accounts;
+pub mod alerts;
 pub mod audit;
+pub mod backup;
 pub mod database;
+pub mod deliveries;
 pub mod documents;
 pub mod erasure;
 pub mod index;
@@ -13,4 +17,5 @@ pub mod keys;
 pub mod requests;
 pub mod retention;
 pub mod sealed;
+pub mod summary;
 pub mod vault;

@@ -2,12 +2,16 @@
 //!
 //! **Architecture invariant:** an event never carries a spoken value, only where, which kind and why.
 
+pub mod alerts;
 pub mod logs;
+pub mod metrics;
 
 use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
+use crate::call::note::Note;
+use alerts::{AlertKind, Severity};
 
 /// Why a stretch could not be examined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +42,44 @@ pub struct MaskedWord {
     /// Whether this is a mask.
     #[serde(skip)]
     pub masked: bool,
+}
+
+/// Who did something by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The name that they signed in with, or that of a program's token.
+    pub name: String,
+    /// Whether it is a program.
+    pub is_program: bool,
+}
+
+/// What somebody did with a call that was under way.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "deed", rename_all = "snake_case")]
+pub enum Deed {
+    /// Every leg is hidden until it is resumed.
+    Paused {
+        /// From where on.
+        from: MediaTime,
+        /// Why, in their words.
+        reason: Option<Note>,
+    },
+    /// What is said is recorded again.
+    Resumed,
+    /// What was said last was hidden on every leg.
+    Blanked {
+        /// From where on.
+        from: MediaTime,
+        /// How much of what was asked for had left already.
+        too_late: MediaTime,
+    },
+    /// A place was marked.
+    Marked {
+        /// Tells this mark from the call's others.
+        id: String,
+        /// What for.
+        note: Note,
+    },
 }
 
 /// One fact about a call, in media time. Past tense: it has happened.
@@ -144,5 +186,33 @@ pub enum Event {
         at: MediaTime,
         /// Why, in words, without secrets.
         reason: String,
+    },
+    /// Somebody did something by hand.
+    DoneByHand {
+        /// Who.
+        by: Person,
+        /// Where the call's audio had arrived.
+        at: MediaTime,
+        /// What.
+        #[serde(flatten)]
+        deed: Deed,
+    },
+    /// A rule raised an alert. It never says what was spoken.
+    Alerted {
+        /// Of no other alert.
+        id: String,
+        /// The rule's name.
+        rule: String,
+        /// What it is about.
+        kind: AlertKind,
+        /// How urgent it is.
+        severity: Severity,
+        /// Whose speech, where it is one party's.
+        leg: Option<Leg>,
+        /// What it is about, in the call's time.
+        #[serde(flatten)]
+        span: Span,
+        /// The rule's own words.
+        message: String,
     },
 }

@@ -18,12 +18,12 @@ use regex::Regex;
 const LONGEST_FILE: usize = 600;
 
 const VOCABULARY: &[&str] = &["call", "audio", "telemetry"];
-const CORE: &[&str] = &["speech", "detect", "policy", "session"];
+const CORE: &[&str] = &["alert", "speech", "detect", "policy", "session"];
 /// What the adapters may all use: models are files that are made and checked before an engine loads them; SIP
-/// and RTP are spoken towards those who send audio and those who record it.
-const GROUND: &[&str] = &["model", "rtp", "sip"];
+/// and RTP are spoken towards those who send audio and those who record it; who may do what is asked of what is kept.
+const GROUND: &[&str] = &["access", "model", "rtp", "sip"];
 /// Outside of the core, and as pure: no socket and no clock, but addresses as data.
-const PURE_GROUND: &[&str] = &["rtp", "sip"];
+const PURE_GROUND: &[&str] = &["access", "rtp", "sip"];
 /// Named one by one: a group would name their module, which has the sockets too.
 const ADDRESSES: &[&str] = &["std::net::IpAddr", "std::net::SocketAddr"];
 const ADAPTERS: &[&str] = &["ingress", "engine", "egress", "store"];

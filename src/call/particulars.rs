@@ -55,19 +55,9 @@ impl Label {
     pub fn new(text: &str) -> Result<Self, InvalidLabel> {
         let text = text.trim();
         let length = text.chars().count();
-        let mut run = 0;
-        let mut longest = 0;
-        for c in text.chars() {
-            if c.is_numeric() {
-                run += 1;
-                longest = longest.max(run);
-            } else if !matches!(c, ' ' | '-' | '.' | '/' | '(' | ')' | '+') {
-                run = 0;
-            }
-        }
         if length == 0
             || length > Self::LONGEST
-            || longest > Self::MOST_DIGITS
+            || longest_number(text) > Self::MOST_DIGITS
             || text.chars().any(char::is_control)
         {
             return Err(InvalidLabel);
@@ -79,6 +69,21 @@ impl Label {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The most digits in a row, separators between them not counted.
+pub(super) fn longest_number(text: &str) -> usize {
+    let mut run = 0;
+    let mut longest = 0;
+    for c in text.chars() {
+        if c.is_numeric() {
+            run += 1;
+            longest = longest.max(run);
+        } else if !matches!(c, ' ' | '-' | '.' | '/' | '(' | ')' | '+') {
+            run = 0;
+        }
+    }
+    longest
 }
 
 impl std::fmt::Display for Label {

@@ -4,6 +4,8 @@
 //! Nothing is simulated: the gateway is another process, the calls go through its WebSocket door at the
 //! pace they were spoken, and what is measured is read from the files it wrote.
 
+mod dashboard;
+
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use dashboard::Dashboard;
+
 use super::eval::FillHeard;
 use super::eval::labelled::{CallMeasure, LabelledCall};
 use super::gateway_process::{GatewayProcess, Launch};
@@ -21,7 +25,6 @@ use super::shared::print;
 use super::timeline;
 use crate::audio::MediaTime;
 use crate::call::CallId;
-use crate::egress::Recording;
 use crate::gateway::player::{Playback, Speed};
 
 /// The calls that are played: a card number, a whole payment, and a number that nobody must lose.
@@ -33,11 +36,16 @@ const FRAME: u64 = 4;
 /// Plays three sample calls through a gateway and shows what is recorded of them.
 ///
 /// Starts `hushgate serve` with its defaults on a free port of this machine, plays the calls to it as
-/// they were spoken, and ends it. The recordings and reports stay, to be listened to and read.
+/// they were spoken, shows what became of them, and takes recordings and reports out of its encrypted
+/// store, to be listened to and read.
+///
+/// Meanwhile the calls can be watched in a browser, at the address and with the password that are printed. In a
+/// terminal they go on, again and again, until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   hushgate demo
+  hushgate demo --once                            End when the calls have been shown
   hushgate demo --out /tmp/heard --call two_cards --call cvv_only
 
 Exit status: 0 shown, 1 failed or something leaked, 2 wrong usage.")]
@@ -54,6 +62,9 @@ pub(super) struct Arguments {
     /// Speech model, as for `serve`.
     #[arg(long, value_name = "NAME|PATH", env = "HUSHGATE_MODEL")]
     model: Option<String>,
+    /// End when the calls have been shown, in a terminal too.
+    #[arg(long)]
+    once: bool,
     /// Print machine-readable JSON on standard output.
     #[arg(long)]
     json: bool,
@@ -96,15 +107,18 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         &arguments,
         "Starting a gateway and loading its speech model ...",
     )?;
-    let mut gateway = GatewayProcess::start(Launch {
-        recordings: &folder,
-        config: None,
-        model: arguments.model.as_deref(),
-        log: None,
-    })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let dashboard = runtime.block_on(Dashboard::prepare(&folder))?;
+    let mut gateway = GatewayProcess::start(Launch {
+        recordings: None,
+        config: Some(&dashboard.config),
+        model: arguments.model.as_deref(),
+        log: None,
+    })?;
+    let watch = gateway.api.as_deref().map(|api| dashboard.told(api));
+    let stays = !arguments.once && !arguments.json && std::io::stdout().is_terminal();
     let shown = runtime.block_on(async {
         gateway.wait_until_ready().await?;
         let seconds = playbacks
@@ -119,12 +133,27 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             seconds.seconds()
         );
         say(&arguments, &line)?;
-        let holds = play(&gateway, &playbacks, &folder).await?;
-        let shown = show(&mut gateway, &arguments.samples, &folder, &playbacks, holds).await?;
+        if let Some(watch) = &watch {
+            say(&arguments, watch)?;
+        }
+        let holds = play(&gateway, &playbacks, &dashboard).await?;
+        let recorded = Recorded {
+            dashboard: &dashboard,
+            folder: &folder,
+            samples: &arguments.samples,
+        };
+        let shown = show(&mut gateway, &recorded, &playbacks, holds).await?;
+        tell(&arguments, &folder, &shown)?;
+        if stays {
+            if let Some(watch) = &watch {
+                say(&arguments, watch)?;
+            }
+            say(&arguments, "The calls go on. End with Ctrl-C.")?;
+            go_on(&gateway, &playbacks).await?;
+        }
         gateway.end().await?;
         anyhow::Ok(shown)
     })?;
-    tell(&arguments, &folder, &shown)?;
     let leaked = shown.iter().any(|call| call.measure.digits_leaked > 0);
     Ok(if leaked {
         ExitCode::FAILURE
@@ -133,22 +162,43 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Plays the calls again and again until Ctrl-C.
+async fn go_on(gateway: &GatewayProcess, playbacks: &[Playback]) -> anyhow::Result<()> {
+    let again = async {
+        for round in 2.. {
+            let playing = playbacks.iter().map(|playback| async move {
+                let playback = Playback {
+                    call: CallId::new(&format!("{}-{round}", playback.call))?,
+                    ..playback.clone()
+                };
+                playback.play(&gateway.url, |_| {}).await?;
+                anyhow::Ok(())
+            });
+            futures_util::future::try_join_all(playing).await?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        played = again => played,
+        stopped = tokio::signal::ctrl_c() => Ok(stopped?),
+    }
+}
+
 /// Plays all calls at once; returns how far each recording was behind, in seconds.
 async fn play(
     gateway: &GatewayProcess,
     playbacks: &[Playback],
-    folder: &Path,
+    dashboard: &Dashboard,
 ) -> anyhow::Result<Vec<Vec<f64>>> {
     let bars = MultiProgress::new();
     let playing = playbacks.iter().map(|playback| {
         let bar = bars.add(progress_bar(playback));
-        let wav = folder.join(format!("{}.wav", playback.call));
         async move {
-            let mut behind = Behind::new(wav);
+            let mut behind = Behind::default();
             let closed = playback
                 .play(&gateway.url, |played| {
                     bar.set_position(played.micros() / 1_000);
-                    behind.look(played);
+                    behind.look(played, dashboard.recorded(&playback.call));
                 })
                 .await?;
             bar.finish();
@@ -165,24 +215,15 @@ async fn play(
 }
 
 /// Follows how far a growing recording is behind what was played.
+#[derive(Default)]
 struct Behind {
-    wav: PathBuf,
     recorded: u64,
     seconds: Vec<f64>,
 }
 
 impl Behind {
-    fn new(wav: PathBuf) -> Self {
-        Self {
-            wav,
-            recorded: 0,
-            seconds: Vec::new(),
-        }
-    }
-
-    /// Notes the delay of the newest sample whenever the file has grown.
-    fn look(&mut self, played: MediaTime) {
-        let length = std::fs::metadata(&self.wav).map_or(0, |file| file.len());
+    /// Notes the delay of the newest sample whenever the recording has grown.
+    fn look(&mut self, played: MediaTime, length: u64) {
         let recorded = length.saturating_sub(HEADER) / FRAME;
         if recorded > self.recorded {
             self.recorded = recorded;
@@ -206,22 +247,28 @@ fn progress_bar(playback: &Playback) -> ProgressBar {
         .with_message(format!("{seconds}s"))
 }
 
+/// Where recordings are, and what they are compared with.
+struct Recorded<'a> {
+    dashboard: &'a Dashboard,
+    folder: &'a Path,
+    samples: &'a Path,
+}
+
 async fn show(
     gateway: &mut GatewayProcess,
-    samples: &Path,
-    folder: &Path,
+    recorded: &Recorded<'_>,
     playbacks: &[Playback],
     holds: Vec<Vec<f64>>,
 ) -> anyhow::Result<Vec<Shown>> {
     let mut shown = Vec::new();
     for (playback, hold) in playbacks.iter().zip(holds) {
         let name = playback.call.as_str();
-        let recording = Recording {
-            wav: folder.join(format!("{name}.wav")),
-            json: folder.join(format!("{name}.json")),
-        };
-        gateway.wait_for(&recording).await?;
-        let labelled = LabelledCall::read(&samples.join(format!("{name}.json")))?;
+        gateway
+            .wait_until(|| recorded.dashboard.is_complete(&playback.call))
+            .await
+            .with_context(|| name.to_owned())?;
+        let recording = recorded.dashboard.export(&playback.call, recorded.folder)?;
+        let labelled = LabelledCall::read(&recorded.samples.join(format!("{name}.json")))?;
         let (measure, report) = labelled.measure(&recording, FillHeard::default())?;
         shown.push(Shown {
             call: name.to_owned(),

@@ -13,11 +13,12 @@ use super::operator::OperatorArguments;
 use super::orders::{self, Given, UNDER_WAY};
 use super::shared::print;
 use super::store_access::StoreArguments;
+use crate::access::Permission;
 use crate::audio::Span;
 use crate::call::Leg;
 use crate::gateway::erasing::CallTime;
 use crate::gateway::retention::Order;
-use crate::store::audit::PublicKey;
+use crate::store::audit::{Actor, PublicKey};
 use crate::store::documents::Id;
 use crate::store::erasure::{Certificate, Erasures, Progress, Request, Stretch, Target};
 use crate::store::vault::RecordName;
@@ -181,6 +182,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 impl RequestArguments {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        let actor = opened.permit(
+            Permission::RequestErasure,
+            self.call.as_ref(),
+            Some(&self.operator),
+        )?;
         let target = match (self.number, self.call, self.from, self.to) {
             (Some(number), ..) => Target::Subject {
                 number: opened.number_hash(number)?,
@@ -209,29 +215,45 @@ impl RequestArguments {
             target,
             reason: self.reason,
         };
-        tell(self.store.json, opened.give(&self.operator.actor(), order)?)
+        tell(self.store.json, opened.give(&actor, order)?)
     }
 }
 
 impl Approve {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        let actor = judge(&opened, &self.request, &self.operator)?;
         let order = Order::ApproveErasure {
             request: self.request,
         };
-        tell(self.store.json, opened.give(&self.operator.actor(), order)?)
+        tell(self.store.json, opened.give(&actor, order)?)
     }
 }
 
 impl Reject {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        let actor = judge(&opened, &self.request, &self.operator)?;
         let order = Order::RejectErasure {
             request: self.request,
             reason: self.reason,
         };
-        tell(self.store.json, opened.give(&self.operator.actor(), order)?)
+        tell(self.store.json, opened.give(&actor, order)?)
     }
+}
+
+/// Who agrees or does not, if they may for what is to be erased.
+fn judge(
+    opened: &orders::Opened,
+    request: &Id,
+    operator: &OperatorArguments,
+) -> anyhow::Result<Actor> {
+    let request = Erasures::of(opened.vault.path()).get(request)?;
+    let call = match &request.target {
+        Target::Call { call } | Target::Segment { call, .. } => Some(RecordName::new(call)?),
+        Target::Subject { .. } => None,
+    };
+    opened.permit(Permission::ApproveErasure, call.as_ref(), Some(operator))
 }
 
 fn tell(json: bool, given: Given) -> anyhow::Result<ExitCode> {
@@ -273,6 +295,7 @@ fn shown(request: &Request) -> String {
 impl List {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        opened.permit(Permission::ReadErasures, None, None)?;
         let requests = Erasures::of(opened.vault.path()).all()?;
         if self.store.json {
             print(&format!("{:#}\n", json!({ "requests": requests })))?;
@@ -312,6 +335,7 @@ impl List {
 impl CertificateArguments {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        opened.permit(Permission::ReadErasures, None, None)?;
         let erasures = Erasures::of(opened.vault.path());
         let request = erasures.get(&self.request)?;
         if request.progress != Progress::Done {

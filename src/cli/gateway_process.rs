@@ -29,8 +29,8 @@ const KEPT_VARIABLES: [&str; 1] = ["HUSHGATE_MODELS"];
 /// How it is started.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Launch<'a> {
-    /// Where it records.
-    pub(super) recordings: &'a Path,
+    /// Where it records, if not where its configuration says.
+    pub(super) recordings: Option<&'a Path>,
     /// Its configuration, which the environment does not change.
     pub(super) config: Option<&'a Path>,
     /// Its speech model, if not the configured one.
@@ -56,6 +56,8 @@ pub(super) struct GatewayProcess {
     address: String,
     /// Its first door.
     pub(super) url: String,
+    /// Where its interface is, if it has one.
+    pub(super) api: Option<String>,
 }
 
 impl GatewayProcess {
@@ -66,13 +68,14 @@ impl GatewayProcess {
         let mut command = Command::new(program);
         command
             .args(["serve", "--supervised", "--json", "--listen", "127.0.0.1:0"])
-            .arg("--recordings")
-            .arg(launch.recordings)
             .stdin(Stdio::from(OwnedFd::from(listener)))
             .stdout(Stdio::piped())
             // Ctrl-C in a terminal reaches the command alone, which ends it.
             .process_group(0)
             .env("HUSHGATE_LOG", "warn");
+        if let Some(recordings) = launch.recordings {
+            command.arg("--recordings").arg(recordings);
+        }
         if let Some(model) = launch.model {
             command.args(["--model", model]);
         }
@@ -100,6 +103,7 @@ impl GatewayProcess {
             log: launch.log.map(Path::to_owned),
             address: String::new(),
             url: String::new(),
+            api: None,
         };
         let mut line = String::new();
         BufReader::new(output.context("the gateway has no output")?).read_line(&mut line)?;
@@ -108,6 +112,7 @@ impl GatewayProcess {
         };
         let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
         gateway.address = text("address");
+        gateway.api = told["api"].as_str().map(str::to_owned);
         gateway.url = format!("ws://{}{}", gateway.address, text("path"));
         Ok(gateway)
     }
@@ -126,6 +131,22 @@ impl GatewayProcess {
             "the gateway at {} was not ready within {PATIENCE:?}; try `hushgate doctor`",
             self.address
         )
+    }
+
+    /// Waits until something is so.
+    pub(super) async fn wait_until(
+        &mut self,
+        mut is_so: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        while !is_so()? {
+            if begun.elapsed() > PATIENCE {
+                bail!("was not recorded in time");
+            }
+            self.check()?;
+            sleep(GLANCE).await;
+        }
+        Ok(())
     }
 
     /// Waits until a call is recorded.

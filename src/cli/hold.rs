@@ -12,6 +12,7 @@ use super::operator::OperatorArguments;
 use super::orders::{self, Given, UNDER_WAY};
 use super::shared::print;
 use super::store_access::StoreArguments;
+use crate::access::Permission;
 use crate::gateway::retention::Order;
 use crate::store::documents::Id;
 use crate::store::retention::holds::{Hold, Holds, Scope};
@@ -152,6 +153,7 @@ impl Place {
         {
             bail!("--from {from}, --to {to}: nothing is between; expected --from before --to");
         }
+        let actor = opened.permit(Permission::PlaceHolds, call.as_ref(), Some(&self.operator))?;
         if let Some(call) = &call {
             opened.vault.record(call)?;
         }
@@ -166,7 +168,7 @@ impl Place {
             to,
         };
         let reason = self.reason;
-        let given = opened.give(&self.operator.actor(), Order::PlaceHold { scope, reason })?;
+        let given = opened.give(&actor, Order::PlaceHold { scope, reason })?;
         tell(self.store.json, given, "placed")
     }
 }
@@ -174,11 +176,12 @@ impl Place {
 impl Release {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        let actor = opened.permit(Permission::PlaceHolds, None, Some(&self.operator))?;
         let order = Order::ReleaseHold {
             hold: self.hold,
             reason: self.reason,
         };
-        let given = opened.give(&self.operator.actor(), order)?;
+        let given = opened.give(&actor, order)?;
         tell(self.store.json, given, "released")
     }
 }
@@ -202,6 +205,7 @@ fn tell(json: bool, given: Given, done: &str) -> anyhow::Result<ExitCode> {
 impl List {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        opened.permit(Permission::ReadRetention, None, None)?;
         let mut holds = Holds::of(opened.vault.path()).all()?;
         if !self.all {
             holds.retain(Hold::is_in_force);

@@ -86,6 +86,11 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 impl Generate {
     fn run(self) -> anyhow::Result<ExitCode> {
+        if self.store.config.is_some() {
+            self.store
+                .permit(Action::GenerateKeys)
+                .with_context(|| Action::GenerateKeys.to_string())?;
+        }
         let file = match self.key_file {
             Some(file) => file,
             None => match self.store.store()?.keys {

@@ -1,4 +1,4 @@
-//! Who gives a command, until they sign in: a name that they say, or the system's. The one place where it is found.
+//! Who gives a command where nobody signs in: a name that they say, or the system's.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -9,7 +9,8 @@ use crate::store::audit::Actor;
 /// Who gives the command.
 #[derive(Debug, Clone, Args)]
 pub(super) struct OperatorArguments {
-    /// Your name, as the audit log is to have it [default: the system's user].
+    /// Your name, as the audit log is to have it [default: the system's user]. Where the configuration has `access` you
+    /// are asked for your password; else a token in HUSHGATE_TOKEN says who you are.
     #[arg(long = "as", value_name = "NAME", value_parser = parse_name)]
     name: Option<String>,
 }
@@ -21,7 +22,12 @@ fn parse_name(text: &str) -> Result<String, String> {
 }
 
 impl OperatorArguments {
-    /// Who it is, for the audit log.
+    /// The name that they say.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Who it is, for the audit log, where nobody signs in.
     pub(super) fn actor(&self) -> Actor {
         match &self.name {
             Some(name) => Actor::user(name),

@@ -11,7 +11,9 @@ use anyhow::{Context, bail};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::operator::OperatorArguments;
 use super::store_access::StoreArguments;
+use crate::access::Permission;
 use crate::call::Sensitive;
 use crate::call::particulars::telephone_number;
 use crate::config::retention::Keeping;
@@ -21,7 +23,7 @@ use crate::gateway::requests::{Asked, ask};
 use crate::gateway::retention::{Calls, Custody, IndexCalls, Order};
 use crate::store::audit::{Actor, AuditLog, KeyFiles};
 use crate::store::index::NumberHash;
-use crate::store::vault::{Vault, VaultError};
+use crate::store::vault::{RecordName, Vault, VaultError};
 
 /// How long a running gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -36,6 +38,7 @@ pub(super) enum Given {
 
 /// A store that is about to be looked at or changed.
 pub(super) struct Opened {
+    arguments: StoreArguments,
     pub(super) vault: Vault,
     pub(super) keeping: Keeping,
     store: Store,
@@ -63,6 +66,7 @@ pub(super) fn open(arguments: &StoreArguments) -> anyhow::Result<Opened> {
         .enable_all()
         .build()?;
     Ok(Opened {
+        arguments: arguments.clone(),
         vault,
         keeping,
         store,
@@ -71,6 +75,16 @@ pub(super) fn open(arguments: &StoreArguments) -> anyhow::Result<Opened> {
 }
 
 impl Opened {
+    /// Fails if who gives the command may not do this, to a call or to all of them. Tells whom the audit log names.
+    pub(super) fn permit(
+        &self,
+        permission: Permission,
+        call: Option<&RecordName>,
+        operator: Option<&OperatorArguments>,
+    ) -> anyhow::Result<Actor> {
+        self.arguments.require(&[permission], call, operator)
+    }
+
     /// What is known of the calls.
     pub(super) fn calls(&self) -> anyhow::Result<Arc<dyn Calls>> {
         let open = IndexCalls::open(&self.store);

@@ -1,5 +1,6 @@
 //! `hushgate recordings`.
 
+mod listen;
 mod search;
 
 use std::fmt::Write as _;
@@ -17,10 +18,11 @@ use super::shared::{note, print};
 use super::store_access::{Action, Progress, StoreArguments};
 use crate::egress::Report;
 use crate::egress::report::Utterance;
+use crate::gateway::second_listener::{SecondHearing, outcome_of};
 use crate::store::sealed::{Content, Standing};
 use crate::store::vault::{Closing, Record, RecordName, State, StoredAudio, Vault, VaultError};
 
-/// Finds, shows and exports encrypted recordings.
+/// Finds, shows and exports encrypted recordings, and listens to them again.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -33,6 +35,7 @@ enum Command {
     Search(Box<search::Search>),
     Show(Show),
     Export(Export),
+    Listen(listen::Listen),
     Reindex(search::Reindex),
 }
 
@@ -111,6 +114,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Reindex(reindex) => reindex.run(),
         Command::Show(show) => show.run(),
         Command::Export(export) => export.run(),
+        Command::Listen(listen) => listen.run(),
     }
 }
 
@@ -170,6 +174,8 @@ struct Known {
     audio: Result<(StoredAudio, Standing), VaultError>,
     report: Result<Report, VaultError>,
     closing: Option<Closing>,
+    /// What came of listening to it again.
+    second: Option<SecondHearing>,
 }
 
 impl Show {
@@ -210,6 +216,7 @@ impl Known {
             false => None,
         };
         Ok(Self {
+            second: outcome_of(vault, call)?,
             report: report(vault, call),
             record,
             audio,
@@ -255,6 +262,7 @@ impl Known {
             "audio": audio,
             "report": report,
             "closing": self.closing,
+            "second_listener": self.second,
         }))
     }
 
@@ -294,6 +302,10 @@ impl Known {
             );
         }
         line("key", &keys(&self.record));
+        match &self.second {
+            Some(second) => line("heard again", &listen::told(second)),
+            None => line("heard again", "not yet"),
+        }
         let report = match &self.report {
             Ok(report) => report,
             Err(error) => {
@@ -336,7 +348,7 @@ impl Known {
 }
 
 /// The report with the transcript, as far as that is there to be read.
-fn report(vault: &Vault, call: &RecordName) -> Result<Report, VaultError> {
+pub(super) fn report(vault: &Vault, call: &RecordName) -> Result<Report, VaultError> {
     let read = |content: Content| vault.document(call, content);
     let wrong = |content: Content| {
         move |error: serde_json::Error| VaultError::Document {

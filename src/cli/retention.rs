@@ -10,6 +10,7 @@ use super::operator::OperatorArguments;
 use super::orders::{self, Given, UNDER_WAY};
 use super::shared::{note, print};
 use super::store_access::StoreArguments;
+use crate::access::Permission;
 use crate::gateway::retention::{Order, shown_parts};
 use crate::store::retention::{Decision, Plan};
 
@@ -69,6 +70,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 impl PlanArguments {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
+        opened.permit(Permission::ReadRetention, None, None)?;
         let mut decisions = Vec::new();
         let mut text = format!("{:36} {:20} {:24} POLICY\n", "CALL", "BEGAN", "PARTS");
         let plan = opened.onlooker()?.plan(&mut |decision| {
@@ -142,7 +144,8 @@ fn sums(plan: &Plan) -> String {
 impl RunArguments {
     fn run(self) -> anyhow::Result<ExitCode> {
         let opened = orders::open(&self.store)?;
-        let given = opened.give(&self.operator.actor(), Order::RunRetention)?;
+        let actor = opened.permit(Permission::RunRetention, None, Some(&self.operator))?;
+        let given = opened.give(&actor, Order::RunRetention)?;
         let outcome = match given {
             Given::Done(outcome) => outcome,
             Given::UnderWay => json!({ "began": true }),

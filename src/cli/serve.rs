@@ -12,15 +12,18 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::shared::{SharedArguments, print, recognisers};
+use super::shared::{SharedArguments, print, recognisers, second_recognisers};
+use crate::api::metrics::Metrics;
 use crate::config::{Config, MaxCalls, Overrides};
 use crate::engine::pool::{Pool, PoolSettings};
+use crate::gateway::alerting::Alerting;
 use crate::gateway::audit::Auditor;
-use crate::gateway::records;
+use crate::gateway::notes::{Listens, Notes};
 use crate::gateway::requests::Desk;
-use crate::gateway::retention::{Custody, IndexCalls};
+use crate::gateway::retention::{Calls, Custody, IndexCalls};
+use crate::gateway::second_listener::{self, SecondListener};
 use crate::gateway::serve::{Server, Settings};
-use crate::gateway::{Transcriber, process, supervise};
+use crate::gateway::{Transcriber, process, records, supervise};
 use crate::store::audit::KeyFiles;
 use crate::telemetry::logs::{self, LogFormat};
 
@@ -169,7 +172,35 @@ fn serve(
         Some(auditor) => settings.with_audit(Arc::clone(auditor)),
         None => settings,
     };
+    let metrics = Arc::new(Metrics::default());
+    let settings = Settings {
+        tapes: metrics.tapes(Arc::clone(&settings.tapes)),
+        ..settings
+    };
+    let second = config
+        .store
+        .as_ref()
+        .filter(|_| config.second_listener.enabled && arguments.recordings.is_none())
+        .map(|store| anyhow::Ok((SecondListener::new(), records::open(store)?)))
+        .transpose()?;
+    let alerting = Alerting::new(&config, Some(Arc::clone(&metrics)));
+    let settings = match &alerting {
+        Some(alerting) => Settings {
+            tapes: alerting.tapes(Arc::clone(&settings.tapes)),
+            ..settings
+        },
+        None => settings,
+    };
+    // Outermost: what is in the log of a recording is told before anybody changes it.
+    let settings = match &second {
+        Some((listener, _)) => Settings {
+            tapes: listener.tapes(Arc::clone(&settings.tapes)),
+            ..settings
+        },
+        None => settings,
+    };
     settings.tapes.begin()?;
+    let live = Arc::clone(&settings.live);
     raise_open_files(config.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -177,17 +208,43 @@ fn serve(
     runtime.block_on(async {
         let shutdown = CancellationToken::new();
         let custody_shutdown = CancellationToken::new();
-        let custody = custody(&config, auditor.as_deref(), custody_shutdown.clone()).await?;
+        let hearer = second.as_ref().map(|(hearer, _)| Arc::clone(hearer));
+        let calls: Option<Arc<dyn Calls>> = match &config.store {
+            Some(store) => Some(Arc::new(IndexCalls::open(store).await?)),
+            None => None,
+        };
+        let custody = custody(
+            &config,
+            calls.clone(),
+            auditor.as_deref(),
+            hearer.clone(),
+            custody_shutdown.clone(),
+        )?;
+        let alerted = match &alerting {
+            Some(alerting) => Some(tokio::spawn(alerting.open(custody_shutdown.clone()).await?)),
+            None => None,
+        };
         listener.set_nonblocking(true)?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
+        let in_use = settings.policy.clone();
         let (mut server, engine) = Server::new(listener, settings, shutdown.clone());
         server.open_doors().await?;
         let address = server.address()?;
         let own_places = server.own_addresses();
         stop_on_signals(shutdown.clone())?;
 
+        let interface = crate::api::start(
+            &config,
+            auditor.clone(),
+            Arc::clone(&metrics),
+            custody.as_ref().map(|(custody, _)| Arc::clone(custody)),
+            in_use.clone(),
+            live,
+            shutdown.clone(),
+        )
+        .await?;
         let serving = tokio::spawn(server.run());
-        let custody = custody.map(|custody| tokio::spawn(custody));
+        let custody = custody.map(|(_, looks_after)| tokio::spawn(looks_after));
         tracing::info!(pid = std::process::id(), "listening on {address}");
         for door in &config.doors {
             let place = own_places
@@ -216,31 +273,64 @@ fn serve(
                         "address": own.map(|(_, address)| address.to_string()),
                     })
                 }).collect::<Vec<_>>(),
+                "api": interface.as_ref().map(|(address, _)| address.to_string()),
                 "pid": std::process::id(),
             });
             print(&format!("{line}\n"))?;
         }
+        let log = auditor.as_ref().map(|auditor| auditor.log().clone());
         let loading = tokio::task::spawn_blocking(move || {
             let factory = recognisers(&config)?;
             let settings = PoolSettings {
                 workers: config.workers,
                 ..PoolSettings::default()
             };
-            anyhow::Ok(Arc::new(Pool::start(factory, settings)))
+            let pool = Arc::new(Pool::start(Arc::clone(&factory), settings));
+            let listens = second
+                .zip(calls)
+                .map(|((listener, vault), calls)| {
+                    listener
+                        .start(second_listener::Settings {
+                            vault,
+                            policy: in_use,
+                            recognisers: second_recognisers(&config, factory)?,
+                            live: Arc::clone(&pool) as Arc<dyn Transcriber>,
+                            most_busy: f64::from(config.second_listener.most_busy_percent) / 100.0,
+                            log,
+                            calls,
+                            alerting,
+                        })
+                        .context("the second listener cannot be started")
+                })
+                .transpose()?;
+            anyhow::Ok((pool, listens))
         });
-        let pool = tokio::select! {
+        let loaded = tokio::select! {
             loaded = loading => Some(loaded.context("loading the model failed")??),
             () = shutdown.cancelled() => None,
         };
+        let (pool, listens) = loaded.map_or((None, None), |(pool, listens)| (Some(pool), listens));
         if let Some(pool) = &pool {
             if let Some(auditor) = &auditor {
                 auditor.model_loaded(pool.model_sha256());
             }
+            let waiting = Arc::clone(pool);
+            metrics.watch_queue(move || waiting.health().waiting);
             let pool = Arc::clone(pool) as Arc<dyn Transcriber>;
             engine.try_out_and_install(pool).await;
             tracing::info!("ready for calls");
         }
         serving.await.context("the server failed")?;
+        if let (Some(hearer), Some(listens)) = (hearer, listens) {
+            hearer.stop();
+            let ended = tokio::task::spawn_blocking(move || listens.join());
+            if tokio::time::timeout(WORKERS_END, ended).await.is_err() {
+                tracing::warn!("the second listener did not end");
+            }
+        }
+        if let Some((_, interface)) = interface {
+            interface.await.context("the interface to records failed")?;
+        }
         if let Some(pool) = pool {
             // Ending while the speech library calculates may crash it; its work is of no use any more.
             let ended = tokio::task::spawn_blocking(move || pool.close_and_wait(WORKERS_END));
@@ -252,6 +342,9 @@ fn serve(
         if let Some(custody) = custody {
             custody.await.context("looking after the store failed")?;
         }
+        if let Some(alerted) = alerted {
+            alerted.await.context("keeping alerts failed")?;
+        }
         if let Some(auditor) = auditor {
             let stopped = tokio::task::spawn_blocking(move || auditor.stop());
             stopped.await.context("the audit log was not closed")?;
@@ -262,12 +355,14 @@ fn serve(
 }
 
 /// Looks after what is stored, where there is a store: by its schedule, and at the request of commands.
-async fn custody(
+fn custody(
     config: &Config,
+    calls: Option<Arc<dyn Calls>>,
     auditor: Option<&Auditor>,
+    listener: Option<Arc<SecondListener>>,
     shutdown: CancellationToken,
-) -> anyhow::Result<Option<impl Future<Output = ()> + Send + use<>>> {
-    let Some(store) = &config.store else {
+) -> anyhow::Result<Option<(Arc<Custody>, impl Future<Output = ()> + Send + use<>)>> {
+    let (Some(store), Some(calls)) = (&config.store, calls) else {
         return Ok(None);
     };
     let log = auditor
@@ -276,16 +371,23 @@ async fn custody(
     let vault = records::open(store)?;
     let custody = Custody::new(
         vault,
-        Arc::new(IndexCalls::open(store).await?),
+        calls,
         log,
         config.retention.clone(),
         shutdown.clone(),
     );
-    let desk = Desk::default().with(Arc::new(Arc::clone(&custody)));
+    let notes = Notes(auditor.map(|auditor| auditor.log().clone()));
+    let mut desk = Desk::default()
+        .with(Arc::new(Arc::clone(&custody)))
+        .with(Arc::new(notes));
+    if let Some(listener) = listener {
+        desk = desk.with(Arc::new(Listens(listener)));
+    }
     let store = store.path.clone();
-    Ok(Some(async move {
-        tokio::join!(desk.attend(store, shutdown), custody.keep_schedule());
-    }))
+    let keeps = Arc::clone(&custody);
+    Ok(Some((custody, async move {
+        tokio::join!(desk.attend(store, shutdown), keeps.keep_schedule());
+    })))
 }
 
 fn raise_open_files(max_connections: usize) {

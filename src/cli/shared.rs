@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
 use clap::Args;
 
 use crate::call::CallId;
@@ -73,6 +74,24 @@ pub(super) fn recognisers_with(
 ) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
     let file = crate::model::resolve(&config.model)?;
     Ok(engine::load(config.engine, &file, settings)?)
+}
+
+/// What listens to recordings again: another model where the configuration names one, else the same, whose weights are
+/// shared.
+pub(super) fn second_recognisers(
+    config: &Config,
+    live: Arc<dyn RecogniserFactory>,
+) -> anyhow::Result<Arc<dyn RecogniserFactory>> {
+    let Some(model) = &config.second_listener.model else {
+        return Ok(live);
+    };
+    let file =
+        crate::model::resolve(model).with_context(|| format!("second_listener.model {model}"))?;
+    Ok(engine::load(
+        config.engine,
+        &file,
+        HearingSettings::default(),
+    )?)
 }
 
 pub(super) fn parse_profile(text: &str) -> Result<Profile, String> {

@@ -1,6 +1,6 @@
 //! `[audit]`: where the audit log is kept, and how often it is signed. Without the section none is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -34,6 +34,16 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// The section of a configuration file; `None` if it has none. Looks at nothing else in it.
+    pub fn load(file: &Path) -> Result<Option<Self>, ConfigError> {
+        let source = Source::read(file)?;
+        let values = source.parse()?;
+        values
+            .audit
+            .map(|section| audit(Some(&source), section))
+            .transpose()
+    }
+
     /// What the log's writer is told.
     pub fn settings(&self) -> LogSettings {
         LogSettings {

@@ -8,12 +8,17 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::access::AccessSection;
+use super::alerts::AlertSection;
+use super::api::ApiSection;
 use super::audit::AuditSection;
 use super::doors::DoorSection;
 use super::retention::{
     ErasureSection, PolicySection as RetentionPolicy, RetentionSections, RunSection,
 };
+use super::second_listener::SecondListenerSection;
 use super::store::StoreSection;
+use super::webhooks::WebhookSection;
 use super::{ConfigError, MaxCalls, Overload, one_line};
 use crate::engine::Engine;
 use crate::policy::Profile;
@@ -28,9 +33,14 @@ pub(super) struct FileConfig {
     pub(super) doors: BTreeMap<String, Spanned<DoorSection>>,
     pub(super) store: Option<Spanned<StoreSection>>,
     pub(super) audit: Option<AuditSection>,
+    pub(super) second_listener: SecondListenerSection,
     pub(super) retention: Vec<Spanned<RetentionPolicy>>,
     pub(super) retention_run: RunSection,
     pub(super) erasure: ErasureSection,
+    pub(super) access: Option<Spanned<AccessSection>>,
+    pub(super) api: Option<Spanned<ApiSection>>,
+    pub(super) alert: Vec<Spanned<AlertSection>>,
+    pub(super) webhook: Vec<Spanned<WebhookSection>>,
 }
 
 impl FileConfig {

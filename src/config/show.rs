@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::access::Access;
+use super::api::Api;
 use super::audit::Audit;
 use super::control::Control;
 use super::doors::{Authentication, Protocol};
@@ -117,14 +119,23 @@ impl Config {
                 line(format_args!("{text}"));
             }
         }
+        for text in self.second_listener.lines() {
+            line(format_args!("{text}"));
+        }
         for door in &self.doors {
             for text in door_lines(door) {
                 line(format_args!("{text}"));
             }
         }
-        for text in Audit::lines(self.audit.as_ref()) {
+        for text in Audit::lines(self.audit.as_ref())
+            .into_iter()
+            .chain(Access::lines(self.access.as_ref()))
+            .chain(Api::lines(self.api.as_ref()))
+        {
             line(format_args!("{text}"));
         }
+        text.push_str(&super::alerts::text(&self.alerts));
+        text.push_str(&super::webhooks::text(&self.webhooks));
         text
     }
 
@@ -162,9 +173,14 @@ impl Config {
                 .map(|door| (door.name.clone(), door_json(door)))
                 .collect::<serde_json::Map<_, _>>(),
             "audit": self.audit.as_ref().map(Audit::to_json),
+            "second_listener": self.second_listener.to_json(),
             "retention": self.retention.policies_json(),
             "retention_run": self.retention.run_json(),
             "erasure": { "approvals": self.retention.approvals },
+            "access": self.access.as_ref().map(Access::to_json),
+            "api": self.api.as_ref().map(Api::to_json),
+            "alert": super::alerts::json(&self.alerts),
+            "webhook": super::webhooks::json(&self.webhooks),
         })
     }
 }

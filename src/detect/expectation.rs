@@ -16,7 +16,7 @@ use super::kinds::{Answer, Detector, detector};
 use super::question::{Mention, Topic};
 use super::talk::Act;
 use super::token::{Form, Sense};
-use super::{Finding, Kind, evidence};
+use super::{EXPECTED_ANSWER, Finding, Kind, evidence};
 
 use asked::{Question, questions};
 pub(super) use audible::audible_talk;
@@ -465,7 +465,7 @@ fn emit(
     };
     let mut reason = if count == 0 {
         format!(
-            "an answer is expected after {} was {verb}",
+            "{EXPECTED_ANSWER} after {} was {verb}",
             part.topic.spoken_as()
         )
     } else {

@@ -10,9 +10,11 @@ mod slack;
 use serde::{Deserialize, Serialize};
 
 use crate::audio::{MediaTime, SampleRate};
+use crate::call::note::Note;
 use crate::call::particulars::{Label, Particulars};
 use crate::call::{CallId, Leg};
-use crate::telemetry::FailureCause;
+use crate::telemetry::alerts::{AlertKind, Severity};
+use crate::telemetry::{Deed, FailureCause, Person};
 
 pub use builder::ReportBuilder;
 pub use slack::Slack;
@@ -77,6 +79,12 @@ pub struct Report {
     /// What became of pausing a recorder elsewhere, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recorder_control: Vec<RecorderStep>,
+    /// What people did while the call ran, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_hand: Vec<ByHand>,
+    /// What rules raised, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<RaisedAlert>,
     /// What was said, masked.
     pub transcript: Vec<Utterance>,
     /// Sums over the above.
@@ -225,6 +233,27 @@ pub struct RecorderStep {
     pub reason: Option<String>,
 }
 
+/// What a rule raised: never what was spoken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RaisedAlert {
+    /// Of no other alert.
+    pub id: String,
+    /// The rule's name.
+    pub rule: String,
+    /// What it is about.
+    pub kind: AlertKind,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// Whose speech, where it is one party's.
+    pub leg: Option<Leg>,
+    /// From.
+    pub start: f64,
+    /// To.
+    pub end: f64,
+    /// The rule's own words.
+    pub message: String,
+}
+
 /// What became of one step of pausing a recorder elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -237,6 +266,81 @@ pub enum RecorderOutcome {
     Resumed,
     /// It was not confirmed to go on in time.
     NotResumed,
+}
+
+/// One thing that somebody did while the call ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// What.
+    pub step: HandStep,
+    /// Where the call's audio had arrived.
+    pub at: f64,
+    /// The name of who did it.
+    pub by: String,
+    /// Whether that is a program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub program: bool,
+    /// From where on every leg is hidden; for pauses and blanking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<f64>,
+    /// Seconds that were to be blanked and had left already; for blanking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub too_late_s: Option<f64>,
+    /// What tells a mark from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl ByHand {
+    /// From an event's parts.
+    pub fn of(by: &Person, at: MediaTime, deed: &Deed) -> Self {
+        let step = |step| Self {
+            step,
+            at: at.seconds(),
+            by: by.name.clone(),
+            program: by.is_program,
+            from: None,
+            too_late_s: None,
+            id: None,
+            note: None,
+        };
+        let words = |note: &Note| Some(note.as_str().to_owned());
+        match deed {
+            Deed::Paused { from, reason } => Self {
+                from: Some(from.seconds()),
+                note: reason.as_ref().and_then(words),
+                ..step(HandStep::Paused)
+            },
+            Deed::Resumed => step(HandStep::Resumed),
+            Deed::Blanked { from, too_late } => Self {
+                from: Some(from.seconds()),
+                too_late_s: Some(too_late.seconds()).filter(|seconds| *seconds > 0.0),
+                ..step(HandStep::Blanked)
+            },
+            Deed::Marked { id, note } => Self {
+                id: Some(id.clone()),
+                note: words(note),
+                ..step(HandStep::Marked)
+            },
+        }
+    }
+}
+
+/// What somebody did by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandStep {
+    /// Paused the recording.
+    Paused,
+    /// Resumed it.
+    Resumed,
+    /// Blanked what was said last.
+    Blanked,
+    /// Marked a place.
+    Marked,
 }
 
 /// Words of one speaker in a row.

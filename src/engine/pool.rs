@@ -194,6 +194,12 @@ impl Pool {
         }
     }
 
+    /// Whether no job waits or runs.
+    pub fn is_at_rest(&self) -> bool {
+        let state = self.shared.state();
+        state.queue.is_empty() && state.running.is_empty()
+    }
+
     /// Counts since the start.
     pub fn statistics(&self) -> Statistics {
         self.shared.state().statistics.clone()

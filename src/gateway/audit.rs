@@ -129,7 +129,7 @@ impl Auditor {
     }
 
     /// Somebody was not let in, or a call not taken. `peer` is who, as far as is known.
-    pub(super) fn refused(
+    pub(crate) fn refused(
         &self,
         action: Action,
         door: &str,

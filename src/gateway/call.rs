@@ -18,8 +18,10 @@ use tokio::time::Instant;
 use super::alarm::Alarm;
 use super::control::{Controller, RecorderControl};
 use super::forwarding::{Forwarding, Route};
+use super::live::{Command, Publisher};
 use super::pacing::Pacer;
 use super::taping::{Recorders, TapeFactory, Taping};
+use crate::alert::Watch;
 use crate::audio::{MediaTime, SampleIndex, SampleRate};
 use crate::call::particulars::Particulars;
 use crate::call::{CallId, Leg};
@@ -30,7 +32,7 @@ use crate::engine::pool::{Caller, Job, Pool};
 use crate::policy::Policy;
 use crate::session::{CleanAudio, Examination, Output, RawFrame, Session, Settings};
 use crate::speech::{Window, WindowId};
-use crate::telemetry::{Event, FailureCause};
+use crate::telemetry::{Deed, Event, FailureCause};
 
 /// Windows of one call that may be with the engine at once. A session has a few; more means that it
 /// cuts faster than it is answered, and the rest is filled.
@@ -53,6 +55,10 @@ pub trait Transcriber: Send + Sync {
     /// What its workers have done; `None` where that cannot be told.
     fn work(&self) -> Option<Work> {
         None
+    }
+    /// Whether it is known that no window waits or is being recognised.
+    fn is_at_rest(&self) -> bool {
+        false
     }
 }
 
@@ -78,6 +84,10 @@ impl Transcriber for Pool {
             health.wanted
         );
         Ok(())
+    }
+
+    fn is_at_rest(&self) -> bool {
+        Pool::is_at_rest(self)
     }
 
     fn model_sha256(&self) -> &str {
@@ -118,6 +128,8 @@ pub(super) struct Call {
     pub(super) hold: MediaTime,
     pub(super) policy: Arc<Policy>,
     pub(super) examination: Examination,
+    /// Raises alerts.
+    pub(super) watch: Option<Watch>,
     pub(super) engine: Arc<dyn Transcriber>,
     pub(super) tapes: Arc<dyn TapeFactory>,
     pub(super) recorders: Recorders,
@@ -125,6 +137,8 @@ pub(super) struct Call {
     pub(super) forward: Option<(Route, StreamFacts)>,
     /// Pauses its recorder elsewhere.
     pub(super) control: Option<Controller>,
+    /// Shows it to those who look after it.
+    pub(super) live: Publisher,
     /// The call's slot under `max_calls`.
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) inputs: mpsc::Receiver<Input>,
@@ -172,12 +186,14 @@ impl Call {
                 hold: self.hold,
                 policy: self.policy,
                 examination: self.examination,
-            }),
+            })
+            .watched_by(self.watch),
             engine: self.engine,
             caller: Caller::new(),
             taping,
             forwarding,
             control,
+            live: self.live,
             answer,
             answers,
             outstanding: 0,
@@ -187,12 +203,14 @@ impl Call {
             hold,
         };
         let abnormal_end = driver.drive(self.inputs).await;
+        driver.live.end(abnormal_end.clone());
 
         let Driver {
             taping,
             forwarding,
             control,
             work,
+            mut session,
             ..
         } = driver;
         let forwarded = async {
@@ -216,7 +234,13 @@ impl Call {
             tell(Event::NotForwarded { span }, &taping);
         }
         for step in steps {
+            session.handle_event(&step);
             tell(step, &taping);
+        }
+        while let Some(output) = session.poll_output() {
+            if let Output::Event(event) = output {
+                tell(event, &taping);
+            }
         }
         let failure = taping.failure().map(str::to_owned);
         let (windows, failures, late_answers) = (work.windows, work.failures, work.late_answers);
@@ -244,6 +268,7 @@ struct Driver {
     taping: Taping,
     forwarding: Option<Forwarding>,
     control: Option<RecorderControl>,
+    live: Publisher,
     answer: mpsc::UnboundedSender<Answer>,
     /// Holds at most [`OUTSTANDING_WINDOWS`].
     answers: mpsc::UnboundedReceiver<Answer>,
@@ -276,6 +301,8 @@ impl Driver {
             let next = draining.or(due).or(quiet);
             let progress = tokio::select! {
                 biased;
+                // A few at a time, by hand.
+                command = self.live.asked() => self.obey(command),
                 Some((window, deadline, outcome)) = self.answers.recv() => {
                     self.take_answer(window, deadline, outcome)
                 }
@@ -368,7 +395,7 @@ impl Driver {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Release(audio) => self.release(audio),
-                Output::Event(event) => tell(event, &self.taping),
+                Output::Event(event) => self.tell(event),
                 Output::Transcribe(window) => self.submit(window),
                 Output::Ended => return Progress::Ended,
             }
@@ -376,19 +403,45 @@ impl Driver {
         if let Some(control) = &mut self.control {
             control.follow(self.session.wants_protection());
             for event in control.events() {
-                tell(event, &self.taping);
+                self.session.handle_event(&event);
+                self.tell(event);
             }
         }
+        if self.taping.failure().is_some() {
+            self.live.recording_failed();
+        }
+        self.live.step(&self.session);
         Progress::GoesOn
+    }
+
+    /// Does what somebody asks for by hand, and answers when it is so.
+    fn obey(&mut self, command: Command) -> Progress {
+        let Command { by, asked, reply } = command;
+        let (answered, event) = self.live.perform(&mut self.session, by, asked);
+        if let Some(event) = event {
+            self.tell(event);
+        }
+        let progress = self.carry_outputs();
+        self.live.answer(&self.session, reply, answered);
+        progress
+    }
+
+    /// Tells an event to everybody whom it concerns.
+    fn tell(&mut self, event: Event) {
+        self.live.event(&event);
+        tell(event, &self.taping);
     }
 
     fn release(&mut self, audio: CleanAudio) {
         if let Some(forwarding) = &self.forwarding {
             forwarding.audio(&audio);
             for span in forwarding.lost() {
-                tell(Event::NotForwarded { span }, &self.taping);
+                let event = Event::NotForwarded { span };
+                self.session.handle_event(&event);
+                self.tell(event);
             }
         }
+        self.live.audio(&audio);
         self.taping.audio(audio);
     }
 
@@ -406,7 +459,7 @@ impl Driver {
         let answer = self.answer.clone();
         self.engine.submit(Job {
             caller: self.caller,
-            is_armed: self.session.wants_protection().is_some(),
+            is_armed: self.session.suspects().is_some(),
             window,
             deadline,
             reply: Box::new(move |window, outcome| {
@@ -471,6 +524,28 @@ fn log_event(event: &Event) {
         }
         Event::RecorderNotResumed { at, reason } => {
             tracing::error!(%at, reason, "the recorder elsewhere does not go on");
+        }
+        Event::DoneByHand { by, at, deed } => match deed {
+            Deed::Paused { from, .. } => {
+                tracing::info!(by = by.name, %at, %from, "paused the recording by hand");
+            }
+            Deed::Resumed => tracing::info!(by = by.name, %at, "resumed the recording by hand"),
+            Deed::Blanked { from, too_late } => {
+                tracing::info!(by = by.name, %at, %from, %too_late, "blanked what was said last");
+            }
+            Deed::Marked { id, .. } => {
+                tracing::info!(by = by.name, %at, mark = id, "marked a place")
+            }
+        },
+        Event::Alerted {
+            id,
+            rule,
+            kind,
+            severity,
+            span,
+            ..
+        } => {
+            tracing::warn!(id, rule, %kind, %severity, from = %span.start, to = %span.end, "alert");
         }
         Event::Transcribed { .. } => {}
     }

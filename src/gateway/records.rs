@@ -25,7 +25,7 @@ use crate::store::vault::{CallWriter, Recording, Swept, SweptCall, Vault};
 use crate::telemetry::Event;
 use indexing::Indexer;
 
-pub use indexing::{Reindexed, reindex};
+pub use indexing::{Reindexed, reindex, renew};
 
 /// The store that a configuration names, which need not exist yet. Fails when its keys cannot be read.
 pub fn open(store: &Store) -> anyhow::Result<Vault> {

@@ -35,14 +35,16 @@ use tokio_util::task::TaskTracker;
 use super::audit::Auditor;
 use super::call::Transcriber;
 use super::capacity::memory::RoomForConnections;
+use super::live::Live;
+use super::policies::PolicyInUse;
 use super::records;
 use super::taping::{Folder, Recorders, TapeFactory};
 use super::tls::Tls;
+use crate::alert::Rules;
 use crate::audio::MediaTime;
 use crate::config::doors::Protocol;
 use crate::config::{Config, MaxCalls, Overload};
 
-use crate::policy::Policy;
 use crate::session::Examination;
 use crate::store::audit::Action;
 use admission::Admission;
@@ -89,7 +91,7 @@ pub struct Settings {
     /// New calls may begin with a hold up to this while recognition is short of time; `None`: never.
     pub longest_hold: Option<MediaTime>,
     /// What to hide.
-    pub policy: Arc<Policy>,
+    pub policy: PolicyInUse,
     /// Makes connections secure; `None` leaves them plain.
     pub tls: Option<Tls>,
     /// Where calls come in.
@@ -110,6 +112,10 @@ pub struct Settings {
     pub audit: Option<Arc<Auditor>>,
     /// Whether calls are listened to.
     pub examination: Examination,
+    /// Where calls under way are shown.
+    pub live: Arc<Live>,
+    /// What raises alerts in calls.
+    pub alerts: Rules,
 }
 
 impl Settings {
@@ -127,7 +133,7 @@ impl Settings {
             hold: config.hold,
             longest_hold: config.longest_hold,
             tls: config.tls.clone().map(Tls::load).transpose()?,
-            policy: Arc::clone(&config.policy),
+            policy: Arc::clone(&config.policy).into(),
             doors: config
                 .doors
                 .iter()
@@ -150,6 +156,8 @@ impl Settings {
             limits: Limits::default(),
             audit: None,
             examination: Examination::Everything,
+            live: Live::new(),
+            alerts: config.alerts.clone(),
         })
     }
 }
@@ -423,6 +431,7 @@ async fn serve_own(
     };
     let entering = connection::Entering {
         peer,
+        door: door.name.clone(),
         adapter,
         usual: door.usual.clone(),
         route: entrance.route.clone(),

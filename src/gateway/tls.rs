@@ -40,12 +40,12 @@ impl Tls {
     }
 
     /// For the next connection.
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         self.acceptor.borrow().clone()
     }
 
     /// Reads the files again whenever they change, until the shutdown.
-    pub(super) async fn follow(self, shutdown: CancellationToken) {
+    pub(crate) async fn follow(self, shutdown: CancellationToken) {
         let mut seen = changed_at(&self.files);
         loop {
             tokio::select! {

@@ -171,7 +171,7 @@ fn build(file: &Arc<PolicyFile>, profile: Profile) -> Result<Policy, Problem> {
         .map(custom_kind)
         .collect::<Result<Vec<_>, _>>()?;
     for (index, custom) in customs.iter().enumerate() {
-        let known = Kind::ALL.contains(&custom.kind);
+        let known = Kind::ALL.contains(&custom.kind) || custom.kind == Kind::MANUAL;
         if known
             || customs[..index]
                 .iter()

@@ -18,7 +18,7 @@ const SAME_NUMBER: MediaTime = MediaTime::from_millis(700);
 
 /// The running text of a call. Wiped when dropped.
 #[derive(Debug, Default)]
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     words: Vec<HeardWord>,
     /// Speech that could not be examined.
     unheard: Vec<(Leg, Span)>,
@@ -26,7 +26,7 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// The words in order of start.
-    pub(super) fn words(&self) -> &[HeardWord] {
+    pub(crate) fn words(&self) -> &[HeardWord] {
         &self.words
     }
 
@@ -35,7 +35,7 @@ impl Conversation {
     /// Where windows overlap, a word both heard is kept once, and where they disagree both are kept:
     /// a digit heard twice is harmless, a digit lost is not. What was decided before and is heard again
     /// replaces what is known there only if it has more digits.
-    pub(super) fn add(&mut self, leg: Leg, listened: Span, decides: Span, transcript: Transcript) {
+    pub(crate) fn add(&mut self, leg: Leg, listened: Span, decides: Span, transcript: Transcript) {
         let known = self.words.len();
         // Words come in order in both hearings, so each is found after the one before it.
         let mut unmatched = 0;
@@ -124,17 +124,17 @@ impl Conversation {
     }
 
     /// Remembers that nobody could examine this speech.
-    pub(super) fn miss(&mut self, leg: Leg, span: Span) {
+    pub(crate) fn miss(&mut self, leg: Leg, span: Span) {
         self.unheard.push((leg, span));
     }
 
     /// Speech that could not be examined, of the last minutes.
-    pub(super) fn unheard(&self) -> &[(Leg, Span)] {
+    pub(crate) fn unheard(&self) -> &[(Leg, Span)] {
         &self.unheard
     }
 
     /// Lets go of words that no decision can depend on any more.
-    pub(super) fn forget_before(&mut self, released: MediaTime) {
+    pub(crate) fn forget_before(&mut self, released: MediaTime) {
         let oldest = released - KEPT;
         self.words.retain(|word| word.span.end >= oldest);
         self.unheard.retain(|(_, span)| span.end >= oldest);
@@ -172,7 +172,7 @@ fn is_same(one: &HeardWord, other: &HeardWord) -> bool {
 }
 
 /// How many digits a word by itself stands for.
-fn digits_in(text: &str) -> usize {
+pub(crate) fn digits_in(text: &str) -> usize {
     numbers::read([text])
         .iter()
         .map(|token| match &token.form {

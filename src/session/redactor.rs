@@ -23,6 +23,8 @@ pub struct CleanAudio {
     rate: SampleRate,
     start: SampleIndex,
     channels: Vec<Vec<i16>>,
+    /// A bit for each channel with samples that were not let through.
+    filled: u8,
 }
 
 impl CleanAudio {
@@ -39,6 +41,11 @@ impl CleanAudio {
     /// The channels in the order of the session's legs, all of the same length.
     pub fn channels(&self) -> &[Vec<i16>] {
         &self.channels
+    }
+
+    /// Whether a channel has samples that were not let through, here or right before or after.
+    pub fn is_filled(&self, channel: usize) -> bool {
+        channel < 8 && self.filled & (1 << channel) != 0
     }
 
     /// Samples in each channel.
@@ -58,6 +65,7 @@ impl CleanAudio {
             rate,
             start,
             channels,
+            filled: 0,
         }
     }
 }
@@ -140,7 +148,7 @@ pub(super) fn release(
         verdicts.push(spans.collect());
     }
     Released {
-        audio: without_pauses(rate, from..to, channels, audible),
+        audio: without_pauses(rate, from..to, channels, audible, filled(&verdicts)),
         verdicts,
     }
 }
@@ -219,17 +227,26 @@ fn cut(ranges: &mut Vec<Range<u64>>, out: &Range<u64>) {
     *ranges = rest.filter(|range| !range.is_empty()).collect();
 }
 
+/// A bit for each leg of which something was not let through.
+fn filled(verdicts: &[Vec<(Span, Verdict)>]) -> u8 {
+    let is_filled = |runs: &Vec<(Span, Verdict)>| runs.iter().any(|run| run.1 != Verdict::Clear);
+    let bit = |(channel, runs)| u8::from(is_filled(runs)) << channel;
+    (0..8).zip(verdicts).map(bit).sum()
+}
+
 /// Blocks of the samples at which no leg is paused, which are cut out of every leg.
 fn without_pauses(
     rate: SampleRate,
     all: Range<u64>,
     channels: Vec<Vec<i16>>,
     audible: Vec<Range<u64>>,
+    filled: u8,
 ) -> Vec<CleanAudio> {
     let block = |start: u64, channels| CleanAudio {
         rate,
         start: SampleIndex(start),
         channels,
+        filled,
     };
     if audible == [all.clone()] {
         return vec![block(all.start, channels)];

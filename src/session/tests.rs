@@ -4,6 +4,7 @@
 mod harness;
 mod keys;
 mod redaction;
+mod supervision;
 
 use harness::{Answer, Arrival, Call, check, play};
 use proptest::prelude::*;

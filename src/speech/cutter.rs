@@ -55,7 +55,19 @@ impl CutterSettings {
             longest_heard: frames_in_millis((hold.min(LONGEST_HEARD) * 1_000.0) as u64),
         }
     }
+
+    /// For a recording, whose words nobody waits for: cuts fall elsewhere than live, and each window has more context.
+    pub(super) fn at_leisure() -> Self {
+        Self {
+            gathering: frames_in_millis(7_000),
+            longest: frames_in_millis(14_000),
+            longest_heard: frames_in_millis(LEISURELY_HEARD),
+        }
+    }
 }
+
+/// The most sound of a recording that is sent to the recogniser at once, in milliseconds.
+pub(super) const LEISURELY_HEARD: u64 = 18_000;
 
 /// The share of the longest window that is gathered before a pause is looked for, and the most of it in
 /// seconds: who watches a call live waits as long to see what is hidden.

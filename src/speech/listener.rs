@@ -3,7 +3,7 @@
 use zeroize::{Zeroize, Zeroizing};
 
 use super::activity::{ActivityDetector, FRAME};
-use super::cutter::{CutterSettings, Decision, WindowCutter};
+use super::cutter::{CutterSettings, Decision, LEISURELY_HEARD, WindowCutter};
 use super::resample::SpeechResampler;
 use crate::audio::{MediaTime, SampleIndex, SampleRate, Span};
 use crate::call::Sensitive;
@@ -44,13 +44,25 @@ pub(crate) struct LegListener {
 impl LegListener {
     /// For a leg of this rate, whose windows must be answered within the hold.
     pub(crate) fn new(rate: SampleRate, hold: MediaTime, margin: MediaTime) -> Self {
+        let settings = CutterSettings::for_hold(hold, margin);
+        Self::with(rate, settings, hold.seconds().min(10.0))
+    }
+
+    /// For a leg of a recording, whose words nobody waits for.
+    pub(crate) fn at_leisure(rate: SampleRate) -> Self {
+        let heard = LEISURELY_HEARD as f64 / 1_000.0;
+        Self::with(rate, CutterSettings::at_leisure(), heard)
+    }
+
+    /// `heard` is the longest window in seconds.
+    fn with(rate: SampleRate, settings: CutterSettings, heard: f64) -> Self {
         // The longest window, its overlap and pre-roll, and what one push adds.
-        let kept = hold.seconds().min(10.0) + 4.0;
+        let kept = heard + 4.0;
         let capacity = (kept * f64::from(SampleRate::SPEECH_HERTZ)) as usize;
         Self {
             resampler: SpeechResampler::new(rate),
             activity: ActivityDetector::new(),
-            cutter: WindowCutter::new(CutterSettings::for_hold(hold, margin)),
+            cutter: WindowCutter::new(settings),
             speech: Zeroizing::new(Vec::with_capacity(capacity)),
             oldest: 0,
             measured: 0,

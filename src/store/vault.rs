@@ -22,6 +22,7 @@
 mod audio;
 mod call;
 mod files;
+mod hearing;
 mod number_key;
 mod objects;
 mod quarantine;

@@ -1,5 +1,6 @@
 //! The index of calls: the same tests on SQLite and on a real PostgreSQL server.
 
+mod alerts;
 mod model;
 
 use std::collections::BTreeMap;
@@ -34,13 +35,14 @@ impl Place {
 /// A test and its name.
 type Body = (&'static str, fn(&Place));
 
-const BODIES: [Body; 6] = [
+const BODIES: [Body; 7] = [
     ("conditions", calls_are_found_by_each_condition),
     ("pages", pages_go_on_where_they_ended),
     ("totals", totals_are_sums_of_groups),
     ("replaced", what_is_known_of_a_call_is_replaced),
     ("model", model::searches_find_what_a_list_would),
     ("openings", several_open_it_at_once),
+    ("alerts", alerts::alerts_and_deliveries_are_kept),
 ];
 
 fn runtime() -> Runtime {

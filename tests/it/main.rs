@@ -7,9 +7,12 @@
     reason = "these are tests; clippy knows only functions marked so"
 )]
 
+mod access;
+mod alerts;
 mod audit;
 mod authority;
 mod bench;
+mod browser;
 mod calls;
 mod commands;
 mod control;
@@ -29,6 +32,7 @@ mod isolation;
 #[path = "../acceptance/labels.rs"]
 mod labels;
 mod lifecycle;
+mod live;
 mod overload;
 mod pairs;
 mod plain_rtp;

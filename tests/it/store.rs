@@ -1,6 +1,7 @@
 //! Encrypted recordings: through a door into the store, out of it by command, and what is left on the disk.
 
 mod key_service;
+mod kills;
 mod search;
 
 use std::io::{BufRead, BufReader};

@@ -117,8 +117,9 @@ pub(crate) const HOLD: Duration = Duration::from_secs(2);
 pub(crate) fn settings(recordings: &Path) -> Settings {
     Settings {
         hold: MediaTime::from_millis(HOLD.as_millis() as u64),
-        policy: Arc::new(Policy::default()),
+        policy: Arc::new(Policy::default()).into(),
         examination: Examination::Everything,
+        live: hushgate::gateway::live::Live::new(),
         tls: None,
         doors: vec![Entrance::new(Door::new(Protocol::Twilio)).unwrap()],
         max_connections: 2_000,
@@ -128,6 +129,7 @@ pub(crate) fn settings(recordings: &Path) -> Settings {
         overload: Overload::Refuse,
         tapes: folder(recordings.to_owned()),
         audit: None,
+        alerts: Default::default(),
         limits: Limits {
             request_header: Duration::from_secs(2),
             start: Duration::from_secs(2),

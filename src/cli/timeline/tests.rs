@@ -37,6 +37,8 @@ fn report() -> Report {
         gaps: Vec::new(),
         not_forwarded: Vec::new(),
         recorder_control: Vec::new(),
+        by_hand: Vec::new(),
+        alerts: Vec::new(),
         transcript: Vec::new(),
         totals: Totals {
             hidden_s: 13.5,

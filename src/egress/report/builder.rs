@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::said::{Said, Transcript};
 use super::{
-    CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, Parties, RecorderOutcome,
-    RecorderStep, Report, SCHEMA, Stretch, Totals,
+    ByHand, CallFacts, EngineWork, FailedSpan, Gap, HiddenSpan, LateSpan, Parties, RaisedAlert,
+    RecorderOutcome, RecorderStep, Report, SCHEMA, Stretch, Totals,
 };
 use crate::audio::{MediaTime, SampleIndex, Span};
 use crate::call::Leg;
@@ -30,6 +30,8 @@ pub struct ReportBuilder {
     gaps: Vec<(Span, SampleIndex)>,
     not_forwarded: Vec<Stretch>,
     recorder_control: Vec<RecorderStep>,
+    by_hand: Vec<ByHand>,
+    alerts: Vec<RaisedAlert>,
     transcript: Transcript,
     dropped_samples: u64,
 }
@@ -58,6 +60,8 @@ impl ReportBuilder {
             gaps: Vec::new(),
             not_forwarded: Vec::new(),
             recorder_control: Vec::new(),
+            by_hand: Vec::new(),
+            alerts: Vec::new(),
             transcript: Transcript::default(),
             dropped_samples: 0,
         }
@@ -142,6 +146,7 @@ impl ReportBuilder {
                 start: span.start.seconds(),
                 end: span.end.seconds(),
             }),
+            Event::DoneByHand { by, at, deed } => self.by_hand.push(ByHand::of(by, *at, deed)),
             Event::PacketsDropped { samples, .. } => self.dropped_samples += samples,
             Event::RecorderPaused { .. }
             | Event::RecorderNotPaused { .. }
@@ -149,6 +154,24 @@ impl ReportBuilder {
             | Event::RecorderNotResumed { .. } => {
                 self.recorder_control.extend(recorder_step(event));
             }
+            Event::Alerted {
+                id,
+                rule,
+                kind,
+                severity,
+                leg,
+                span,
+                message,
+            } => self.alerts.push(RaisedAlert {
+                id: id.clone(),
+                rule: rule.clone(),
+                kind: *kind,
+                severity: *severity,
+                leg: *leg,
+                start: span.start.seconds(),
+                end: span.end.seconds(),
+                message: message.clone(),
+            }),
         }
     }
 
@@ -285,6 +308,8 @@ impl ReportBuilder {
                 .collect(),
             not_forwarded: self.not_forwarded,
             recorder_control: self.recorder_control,
+            by_hand: self.by_hand,
+            alerts: self.alerts,
             transcript: self.transcript.into_utterances(),
             engine: EngineWork {
                 cpu_s: rounded(engine.cpu_s),

@@ -229,6 +229,7 @@ fn what_became_of_a_recorder_elsewhere_is_told_in_order() {
     );
     let without = serde_json::to_value(super::Report {
         recorder_control: Vec::new(),
+        alerts: Vec::new(),
         ..report
     })
     .unwrap();

@@ -13,10 +13,10 @@ use crate::call::Leg;
 use crate::egress::{CallFacts, EngineWork};
 use crate::gateway::taping::{Tape, TapeFactory};
 use crate::session::CleanAudio;
-use crate::store::audit::{Action, AuditLog, Record, Sha256Digest};
+use crate::store::audit::{Action, Actor, AuditLog, Record, Sha256Digest};
 use crate::store::sealed::Content;
 use crate::store::vault::sealed_file_name;
-use crate::telemetry::Event;
+use crate::telemetry::{Deed, Event, Person};
 
 /// Tapes whose calls are written into the log.
 pub(in crate::gateway) struct AuditedTapes {
@@ -155,6 +155,12 @@ impl Course {
         if let Some(record) = of_recorder(event) {
             self.write(record);
         }
+        if let Event::DoneByHand { by, at, deed } = event {
+            self.write(by_hand(by, *at, deed));
+        } else if let Some(record) = of_alert(event) {
+            // Not counted among the call's own: alerts are raised after it too.
+            self.log.record(record.about(&self.call));
+        }
     }
 
     /// The files are read once more: what was written is what is vouched for.
@@ -192,6 +198,62 @@ impl Course {
         }
         self.write(record);
     }
+}
+
+/// What somebody did.
+fn by_hand(by: &Person, at: MediaTime, deed: &Deed) -> Record {
+    let actor = if by.is_program {
+        Actor::service(&by.name)
+    } else {
+        Actor::user(&by.name)
+    };
+    let record = |action| {
+        let record = Record::new(action).by(actor);
+        record.with("at_us", at.micros())
+    };
+    match deed {
+        Deed::Paused { from, reason } => {
+            let record = record(Action::PausedByHand).with("from_us", from.micros());
+            match reason {
+                Some(reason) => record.with_words("reason", reason.as_str()),
+                None => record,
+            }
+        }
+        Deed::Resumed => record(Action::ResumedByHand),
+        Deed::Blanked { from, too_late } => record(Action::BlankedByHand)
+            .with("from_us", from.micros())
+            .with("too_late_us", too_late.micros()),
+        Deed::Marked { id, note } => record(Action::CallMarked)
+            .with_name("mark", id)
+            .with_words("note", note.as_str()),
+    }
+}
+
+/// What an event says of an alert.
+fn of_alert(event: &Event) -> Option<Record> {
+    let Event::Alerted {
+        id,
+        rule,
+        kind,
+        severity,
+        leg,
+        span,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let record = Record::new(Action::AlertRaised)
+        .with_name("alert", id)
+        .with_words("rule", rule)
+        .with_name("kind", kind)
+        .with_name("severity", severity)
+        .with("from_us", span.start.micros())
+        .with("to_us", span.end.micros());
+    Some(match leg {
+        Some(leg) => record.with_name("leg", leg),
+        None => record,
+    })
 }
 
 /// What an event says of a recorder elsewhere.

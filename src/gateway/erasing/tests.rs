@@ -114,6 +114,8 @@ fn a_report_tells_what_was_erased_and_counts_it_once() {
         gaps: Vec::new(),
         not_forwarded: Vec::new(),
         recorder_control: Vec::new(),
+        by_hand: Vec::new(),
+        alerts: Vec::new(),
         transcript: Vec::new(),
         totals: Totals::default(),
         engine: Default::default(),

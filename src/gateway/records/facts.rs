@@ -62,6 +62,10 @@ pub(super) fn of_report(record: Record, report: &Report) -> IndexedCall {
             call.alerts.insert(rule.to_owned(), number(times));
         }
     }
+    for alert in &report.alerts {
+        let times = call.alerts.entry(alert.rule.clone()).or_default();
+        *times = times.saturating_add(1);
+    }
     call
 }
 
@@ -75,23 +79,26 @@ pub(super) fn of_vault(
         Err(VaultError::Unknown { .. }) => return Ok(None),
         record => record?,
     };
+    let is_quarantined = vault.quarantined(name)?.is_some();
+    // What is locked away is counted like all else.
+    let vault = &vault.opening_quarantined();
     let read = match record.state {
         State::Complete => report(vault, name).map(|report| of_report(record.clone(), &report)),
         State::Open => Ok(of_record(record.clone())),
         State::Incomplete => cut_off(vault, record.clone()),
     };
-    match read {
-        Ok(call) => Ok(Some(call)),
+    let mut call = match read {
+        Ok(call) => call,
         // By a command, or by what the policy of keeping says.
         Err(
             VaultError::Shredded { .. } | VaultError::Missing { .. } | VaultError::Unknown { .. },
-        ) => Ok(Some(of_record(record))),
+        ) => of_record(record),
         Err(
             error @ VaultError::Key {
                 cause: KeyError::Service { .. },
                 ..
             },
-        ) => Err(error),
+        ) => return Err(error),
         Err(error) => {
             let problem = error.to_string();
             tracing::error!(
@@ -101,9 +108,11 @@ pub(super) fn of_vault(
             );
             let mut call = of_record(record);
             call.alerts.insert(UNREADABLE.to_owned(), 1);
-            Ok(Some(call))
+            call
         }
-    }
+    };
+    call.quarantined = is_quarantined;
+    Ok(Some(call))
 }
 
 /// A call that a crash cut off, without who took part in it.

@@ -8,6 +8,7 @@
 //! At its start, and whenever a call was passed over, the thread compares the index with the vault and catches up.
 //! Calls that end meanwhile go first.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::time::sleep;
 
 use super::facts;
 use crate::store::database::DatabaseSettings;
-use crate::store::index::{Index, IndexedCall};
+use crate::store::index::{Index, IndexedCall, Query};
 use crate::store::vault::{RecordName, State, Vault};
 
 /// Calls that wait to be indexed; as many as end within seconds where hundreds are under way.
@@ -275,6 +276,20 @@ async fn carry_over(index: &Index, calls: &mut [IndexedCall]) -> anyhow::Result<
     Ok(())
 }
 
+/// Indexes a call anew whose recording, report or standing was changed.
+pub async fn renew(vault: &Vault, index: &Index, name: &RecordName) -> anyhow::Result<()> {
+    let Some(call) = facts::of_vault(vault, name)? else {
+        index.remove_all(std::slice::from_ref(name)).await?;
+        return Ok(());
+    };
+    let is_quarantined = call.quarantined;
+    let mut calls = [call];
+    carry_over(index, &mut calls).await?;
+    index.put_all(&calls).await?;
+    index.set_quarantined(name, is_quarantined).await?;
+    Ok(())
+}
+
 /// Of a call that comes twice, as it begins and as it ends, the latter.
 fn newest(calls: impl IntoIterator<Item = IndexedCall>) -> Vec<IndexedCall> {
     let mut newest: Vec<IndexedCall> = Vec::new();
@@ -313,6 +328,16 @@ pub async fn reindex(
         calls: 0,
         removed: index.remove_all(&gone).await?,
     };
+    let mut locked_away = BTreeSet::new();
+    let query = Query {
+        quarantined: Some(true),
+        ..Query::default()
+    };
+    index
+        .each(&query, |call| {
+            locked_away.insert(call.name);
+        })
+        .await?;
     for (batch, names) in there.chunks(BATCH).enumerate() {
         let mut calls = Vec::new();
         for (at, name) in names.iter().enumerate() {
@@ -321,6 +346,11 @@ pub async fn reindex(
         }
         carry_over(index, &mut calls).await?;
         index.put_all(&calls).await?;
+        for call in &calls {
+            if call.quarantined != locked_away.contains(&call.name) {
+                index.set_quarantined(&call.name, call.quarantined).await?;
+            }
+        }
         done.calls += calls.len() as u64;
     }
     index.database().analyze().await?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Duration, Instant, sleep_until};
 
@@ -12,9 +13,10 @@ use crate::audio::{MediaTime, SampleIndex};
 use crate::call::{CallId, Sensitive};
 use crate::egress::{CallFacts, EngineWork, Recorder, Recording, Report};
 use crate::gateway::call::{Call, Input};
+use crate::gateway::live::{Facts, Live, RecorderPlace};
 use crate::gateway::taping::Recorders;
 use crate::gateway::{Tape, TapeFactory, Transcriber};
-use crate::session::{RawFrame, Settings};
+use crate::session::{Examination, RawFrame, Settings};
 use crate::telemetry::Event;
 
 /// Frames that wait for the call's task: a second of two legs.
@@ -38,6 +40,18 @@ pub async fn play_live(
     });
     let (frames, inputs) = mpsc::channel(QUEUE);
     let permit = Arc::new(Semaphore::new(1)).acquire_owned().await?;
+    // Nobody looks on.
+    let live = Live::new().begin(Facts {
+        name: call.as_str().to_owned(),
+        began: Timestamp::now(),
+        door: "replay".into(),
+        particulars: Default::default(),
+        legs,
+        rate,
+        hold: settings.hold,
+        examined: settings.examination == Examination::Everything,
+        recorder: RecorderPlace::Here,
+    });
     let running = tokio::spawn(
         Call {
             id: call,
@@ -47,11 +61,13 @@ pub async fn play_live(
             hold: settings.hold,
             policy: settings.policy,
             examination: settings.examination,
+            watch: None,
             engine,
             tapes: Arc::new(Tapes(Arc::clone(&tapes))),
             recorders: Recorders::default(),
             forward: None,
             control: None,
+            live,
             permit,
             inputs,
         }

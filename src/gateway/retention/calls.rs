@@ -3,6 +3,7 @@
 use tokio::runtime::Handle;
 
 use crate::config::store::Store;
+use crate::gateway::records;
 use crate::store::index::{Index, IndexedCall, NumberHash, Query};
 use crate::store::retention::holds::{Hold, upon};
 use crate::store::vault::{RecordName, Vault};
@@ -21,6 +22,8 @@ pub trait Calls: Send + Sync {
     fn forget(&self, calls: &[RecordName]) -> anyhow::Result<()>;
     /// So many legal holds are upon a call.
     fn set_holds(&self, call: &RecordName, holds: usize) -> anyhow::Result<()>;
+    /// What the vault has of a call was changed, or locked away.
+    fn renew(&self, vault: &Vault, call: &RecordName) -> anyhow::Result<()>;
 }
 
 /// The legal holds upon a call. Where it is not known who took part, every hold that may be upon it is.
@@ -87,6 +90,10 @@ impl Calls for VaultCalls {
     fn set_holds(&self, _: &RecordName, _: usize) -> anyhow::Result<()> {
         Ok(())
     }
+
+    fn renew(&self, _: &Vault, _: &RecordName) -> anyhow::Result<()> {
+        Ok(())
+    }
 }
 
 /// From the index. Not to be asked by a task of the runtime, as it waits for one.
@@ -145,6 +152,11 @@ impl Calls for IndexCalls {
         let holds = u32::try_from(holds).unwrap_or(u32::MAX);
         self.runtime.block_on(self.index.set_holds(call, holds))?;
         Ok(())
+    }
+
+    fn renew(&self, vault: &Vault, call: &RecordName) -> anyhow::Result<()> {
+        self.runtime
+            .block_on(records::renew(vault, &self.index, call))
     }
 }
 

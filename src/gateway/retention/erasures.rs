@@ -84,8 +84,7 @@ impl Custody {
             reason: Some(reason.to_owned()),
         })?;
         let record = self
-            .about(Action::ErasureApproved, by, &request)
-            .with("rejected", true)
+            .about(Action::ErasureRejected, by, &request)
             .with_words("reason", reason);
         self.tell(record)?;
         self.erasures().put(&request)?;
@@ -215,6 +214,14 @@ impl Custody {
             .by(Actor::system("erasure"))
             .with_name("request", &request.id);
         let entry = self.tell(record)?;
+        if let Err(error) = self.calls.renew(&self.vault, call) {
+            let error = format!("{error:#}");
+            tracing::error!(
+                call = call.as_str(),
+                error,
+                "the index tells of it as it was"
+            );
+        }
         request.done.push(Done {
             at: Some(Timestamp::now()),
             removed: None,

@@ -73,6 +73,8 @@ impl End {
 /// A connection that a door let in.
 pub(super) struct Entering {
     pub(super) peer: SocketAddr,
+    /// The door's name.
+    pub(super) door: String,
     pub(super) adapter: Box<dyn Adapter>,
     /// What is so of calls that do not say otherwise.
     pub(super) usual: Particulars,
@@ -92,6 +94,7 @@ pub(super) async fn run(
 ) {
     let Entering {
         peer,
+        door,
         adapter,
         usual,
         route,
@@ -101,6 +104,7 @@ pub(super) async fn run(
     let mut reader = Reader {
         shared,
         engine,
+        door,
         adapter,
         usual,
         route,
@@ -195,6 +199,7 @@ async fn close(mut wire: Wire, end: &End, shared: &Shared) {
 struct Reader {
     shared: Arc<Shared>,
     engine: Arc<dyn Transcriber>,
+    door: String,
     adapter: Box<dyn Adapter>,
     usual: Particulars,
     route: Option<Route>,
@@ -383,6 +388,7 @@ impl Reader {
         });
         let new = NewCall {
             id,
+            door: &self.door,
             legs,
             rate,
             particulars: self.adapter.particulars().or(&self.usual),

@@ -207,6 +207,7 @@ async fn enter(
     };
     let entering = connection::Entering {
         peer,
+        door: door.name.clone(),
         adapter,
         usual: door.usual.clone(),
         route: route.clone(),

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
@@ -18,6 +19,8 @@ use crate::engine::pool::Job;
 use crate::gateway::call::{Call, CallError, Input, Transcriber};
 use crate::gateway::control::Controller;
 use crate::gateway::forwarding::Route;
+use crate::gateway::live::{Facts, RecorderPlace};
+use crate::session::Examination;
 use crate::store::audit::Action;
 use crate::telemetry::FailureCause;
 
@@ -27,6 +30,8 @@ const QUEUE: usize = 128;
 /// A call that may begin.
 pub(super) struct NewCall<'a> {
     pub(super) id: CallId,
+    /// The name of the door through which it comes.
+    pub(super) door: &'a str,
     pub(super) legs: &'static [Leg],
     pub(super) rate: SampleRate,
     /// Who takes part, and where.
@@ -124,19 +129,35 @@ impl Shared {
         });
         let (inputs, queue) = mpsc::channel(QUEUE);
         let settings = &self.settings;
+        let live = settings.live.begin(Facts {
+            name: new.id.as_str().to_owned(),
+            began: Timestamp::now(),
+            door: new.door.to_owned(),
+            particulars: new.particulars.clone(),
+            legs: new.legs,
+            rate: new.rate,
+            hold,
+            examined: is_heard && settings.examination == Examination::Everything,
+            recorder: RecorderPlace::of(new.forward.is_some(), new.control.is_some()),
+        });
+        // Without randomness there are no alerts, and calls go on.
+        let tag = crate::access::secret::public_id().ok();
+        let watch = tag.and_then(|tag| settings.alerts.watch(&new.particulars, &tag));
         let call = Call {
             id: new.id,
             legs: new.legs,
             rate: new.rate,
             particulars: new.particulars,
             hold,
-            policy: Arc::clone(&settings.policy),
+            policy: settings.policy.current(),
             examination: settings.examination,
+            watch,
             engine,
             tapes: Arc::clone(&settings.tapes),
             recorders: self.recorders.clone(),
             forward: new.forward,
             control: new.control,
+            live,
             permit,
             inputs: queue,
         };

@@ -317,6 +317,7 @@ impl RtpDoor {
         });
         let new = NewCall {
             id: id.clone(),
+            door: &door.name,
             legs: wanted.legs,
             rate: wanted.rate,
             particulars: wanted.particulars.or(&door.usual),

@@ -67,6 +67,22 @@ pub enum Action {
     RecordingResumed,
     /// A recorder elsewhere was not confirmed to go on.
     RecordingResumeFailed,
+    /// Somebody paused a call's recording by hand.
+    PausedByHand,
+    /// Somebody resumed a call's recording by hand.
+    ResumedByHand,
+    /// Somebody hid what was said last.
+    BlankedByHand,
+    /// Somebody marked a place in a call.
+    CallMarked,
+    /// Somebody wrote to the agent of a call.
+    AgentMessaged,
+    /// Somebody saw calls that were under way.
+    LiveCallsSeen,
+    /// Somebody began to listen to a call that was under way.
+    LiveListeningBegan,
+    /// They listen no longer.
+    LiveListeningEnded,
     /// A recording and its report were completed.
     CallRecorded,
     /// A recording could not be begun or completed.
@@ -83,6 +99,8 @@ pub enum Action {
     EvidenceExported,
     /// A recording was found to hold what it should not, and locked away.
     RecordingQuarantined,
+    /// A recording was listened to once more after the call, to find out whether something is still heard.
+    RecordingListenedAgain,
     /// A recording was hidden in once more.
     RecordingRedactedAgain,
     /// Somebody signed in.
@@ -103,6 +121,8 @@ pub enum Action {
     ErasureRequested,
     /// Erasure was agreed to.
     ErasureApproved,
+    /// Somebody did not agree to an erasure; it is not carried out.
+    ErasureRejected,
     /// A legal hold was placed.
     HoldPlaced,
     /// A legal hold was lifted.
@@ -115,6 +135,10 @@ pub enum Action {
     BackupRestored,
     /// An alarm was raised.
     AlertRaised,
+    /// An alarm was answered.
+    AlertAnswered,
+    /// A webhook is to be told again what it was not.
+    WebhookRetried,
 }
 
 impl Action {
@@ -140,6 +164,10 @@ impl Action {
                 | Action::RecordingPauseFailed
                 | Action::RecordingResumed
                 | Action::RecordingResumeFailed
+                | Action::PausedByHand
+                | Action::ResumedByHand
+                | Action::BlankedByHand
+                | Action::CallMarked
                 | Action::CallRecorded
                 | Action::RecordingFailed
         )
@@ -292,7 +320,8 @@ fn without_numbers(text: &str) -> String {
 }
 
 /// Something to be written: an entry without its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// Who.
     pub actor: Actor,

@@ -10,7 +10,11 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use super::DatabaseError;
 
 /// The steps: number, what it is about, statements.
-const STEPS: &[(i64, &str, &str)] = &[(1, "calls", include_str!("migrations/0001_calls.sql"))];
+const STEPS: &[(i64, &str, &str)] = &[
+    (1, "calls", include_str!("migrations/0001_calls.sql")),
+    (3, "access", include_str!("migrations/0003_access.sql")),
+    (5, "alerts", include_str!("migrations/0005_alerts.sql")),
+];
 
 fn migrator() -> Migrator {
     let steps = STEPS.iter().map(|&(version, about, sql)| {

@@ -26,11 +26,19 @@ pub enum Content {
     Transcript,
     /// Where and why a recording ended that was not finished: JSON.
     Closing,
+    /// What came of listening to the recording again: JSON.
+    Hearing,
 }
 
 impl Content {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Audio, Self::Report, Self::Transcript, Self::Closing];
+    pub const ALL: [Self; 5] = [
+        Self::Audio,
+        Self::Report,
+        Self::Transcript,
+        Self::Closing,
+        Self::Hearing,
+    ];
 
     /// Its name in files and commands.
     pub fn name(self) -> &'static str {
@@ -39,6 +47,7 @@ impl Content {
             Self::Report => "report",
             Self::Transcript => "transcript",
             Self::Closing => "closing",
+            Self::Hearing => "hearing",
         }
     }
 
@@ -48,6 +57,7 @@ impl Content {
             Self::Report => 2,
             Self::Transcript => 3,
             Self::Closing => 4,
+            Self::Hearing => 5,
         }
     }
 }

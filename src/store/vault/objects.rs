@@ -267,6 +267,13 @@ impl Vault {
             }
             text => text.map_err(files::failed("read", file))?,
         };
+        // A key is overwritten with zeros before its file goes.
+        if text.first().is_none_or(|byte| *byte == 0) {
+            return Err(VaultError::Shredded {
+                name: name.clone(),
+                content,
+            });
+        }
         match serde_json::from_slice::<KeyFile>(&text) {
             Ok(read) if read.schema == 1 => Ok(read.key),
             _ => Err(VaultError::KeyFile {

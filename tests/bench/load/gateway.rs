@@ -40,7 +40,7 @@ pub(crate) fn settings(
 ) -> Settings {
     Settings {
         hold,
-        policy: Arc::new(Policy::default()),
+        policy: Arc::new(Policy::default()).into(),
         tls: None,
         doors: doors
             .into_iter()
@@ -49,11 +49,13 @@ pub(crate) fn settings(
         max_connections: 10_000,
         max_calls: 5_000,
         learns_capacity: false,
+        alerts: Default::default(),
         longest_hold: None,
         overload: Overload::Refuse,
         tapes,
         limits: Limits::default(),
         examination: Examination::Everything,
+        live: hushgate::gateway::live::Live::new(),
         audit: None,
     }
 }

@@ -143,7 +143,7 @@ impl Bench {
 
         let bar = progress(calls, self.load(calls));
         let mut gateway = GatewayProcess::start(Launch {
-            recordings: &recordings,
+            recordings: Some(&recordings),
             config: Some(&config),
             model: None,
             log: Some(&folder.join("gateway.log")),

@@ -142,6 +142,7 @@ impl Session {
         });
         let new = NewCall {
             id: self.id.clone(),
+            door: &door.name,
             legs,
             rate,
             particulars: particulars(&self.metadata).or(&door.usual),
