@@ -24,6 +24,7 @@ pub mod description;
 mod guard;
 mod health;
 mod live;
+mod long;
 pub mod metrics;
 mod openid;
 mod pages;
@@ -41,11 +42,13 @@ pub(crate) mod webhooks;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::SignedDuration;
 
+use crate::alert::Rules;
 use crate::config::Access;
+use crate::config::webhooks::Webhook;
 use crate::gateway::audit::Auditor;
 use crate::gateway::live::Live;
 use crate::gateway::policies::Policies;
@@ -59,6 +62,7 @@ use audit::Played;
 use authentication::SignIns;
 use guard::Rates;
 use live::OpenStreams;
+use long::LongWork;
 use metrics::Metrics;
 use openid::OpenIdClient;
 
@@ -92,6 +96,10 @@ pub struct Services {
     pub max_connections: usize,
     /// Makes connections secure; `None` leaves them plain, for this machine alone.
     pub tls: Option<Tls>,
+    /// The rules that raise alerts.
+    pub rules: Rules,
+    /// Who is told by webhooks.
+    pub webhooks: Vec<Webhook>,
     /// Whose pages may show the agent's view in a frame.
     pub frame_ancestors: Vec<String>,
 }
@@ -104,7 +112,7 @@ pub(crate) struct Shared {
     rates: Mutex<Rates>,
     played: Mutex<Played>,
     open: OpenStreams,
-    desk: OnceLock<alerts::Desk>,
+    long: LongWork,
 }
 
 /// Shared, as handlers have it.
@@ -127,19 +135,11 @@ impl Interface {
             sign_ins: SignIns::default(),
             openid,
             rates: Mutex::default(),
+            long: LongWork::default(),
             played: Mutex::default(),
             open: OpenStreams::default(),
-            desk: OnceLock::new(),
             services,
         })))
-    }
-
-    /// The same, with rules that raise alerts, and webhooks.
-    #[must_use]
-    pub fn with_alerts(self, desk: alerts::Desk) -> Self {
-        // The first one stays.
-        let _ = self.0.desk.set(desk);
-        self
     }
 }
 

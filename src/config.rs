@@ -13,6 +13,7 @@ pub mod audit;
 pub mod control;
 pub mod doors;
 mod file;
+mod named;
 pub mod retention;
 pub mod second_listener;
 mod show;

@@ -32,4 +32,4 @@ mod pacing;
 mod taping;
 
 pub use call::{Transcriber, Work};
-pub use taping::{Tape, TapeFactory};
+pub use taping::{Around, Tape, TapeFactory};

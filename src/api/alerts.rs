@@ -1,5 +1,6 @@
 //! Alerts: seen, answered; and the rules that raise them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -10,15 +11,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::audit::actor;
 use super::problem::{Code, Problem, ProblemDocument};
-use super::query::Query;
+use super::query::{Query, limit};
 use super::signing_in::Body;
 use super::{Api, Shared};
-use crate::access::{Decision, Identity, Permission, Subject, permits};
-use crate::alert::Rules;
-use crate::config::webhooks::Webhook;
+use crate::access::{Decision, Denial, Identity, Permission, Subject, permits};
+use crate::call::note::is_free_of_numbers;
 use crate::store::alerts::{Alert, Alerts, Answer, Place, Wanted};
 use crate::store::audit::{Action, Record};
-use crate::store::database::Database;
 use crate::store::deliveries::Deliveries;
 
 /// Alerts of a page, unless told otherwise.
@@ -29,38 +28,14 @@ const LONGEST_PAGE: u32 = 500;
 const MOST_LOOKED_AT: usize = 10_000;
 /// Longest note in characters.
 const LONGEST_NOTE: usize = 300;
-/// Digits that a note may have at most.
-const MOST_DIGITS: usize = 12;
-
-/// What alerts are raised by, where they are, and who is told of them.
-#[derive(Debug)]
-pub struct Desk {
-    /// The rules of the configuration.
-    pub rules: Rules,
-    /// Its endpoints.
-    pub webhooks: Vec<Webhook>,
-    /// Where alerts and what waits for endpoints are.
-    pub database: Database,
-}
 
 impl Shared {
     fn alerts(&self) -> Alerts {
-        Alerts::new(self.alerts_database().clone())
+        Alerts::new(self.services.accounts.database().clone())
     }
 
     pub(super) fn deliveries(&self) -> Deliveries {
-        Deliveries::new(self.alerts_database().clone())
-    }
-
-    fn alerts_database(&self) -> &Database {
-        match self.desk.get() {
-            Some(desk) => &desk.database,
-            None => self.services.accounts.database(),
-        }
-    }
-
-    pub(super) fn webhooks(&self) -> &[Webhook] {
-        self.desk.get().map_or(&[], |desk| &desk.webhooks)
+        Deliveries::new(self.services.accounts.database().clone())
     }
 }
 
@@ -71,6 +46,17 @@ fn place(alert: &Alert) -> Subject<'_> {
         queue: alert.queue.as_deref(),
         agent: alert.agent.as_deref(),
     }
+}
+
+/// Which permission somebody lacks to see an alert. One that tells a kind of data takes that of knowing kinds too.
+fn sees(identity: &Identity, alert: &Alert) -> Result<(), (Permission, Denial)> {
+    let kinds = alert.kind.tells_kind().then_some(Permission::SeeKinds);
+    for permission in [Some(Permission::SeeAlerts), kinds].into_iter().flatten() {
+        if let Decision::Denied(denial) = permits(identity, permission, place(alert)) {
+            return Err((permission, denial));
+        }
+    }
+    Ok(())
 }
 
 /// Which alerts: all that is given has to hold.
@@ -113,11 +99,7 @@ pub(super) async fn list(
     Query(search): Query<Search>,
 ) -> Result<Json<FoundAlerts>, Problem> {
     let bad = |what: &str| Problem::new(Code::BadRequest, what);
-    let limit = match search.limit.as_deref().map(str::parse) {
-        None => PAGE,
-        Some(Ok(limit)) if (1..=LONGEST_PAGE).contains(&limit) => limit,
-        Some(_) => return Err(bad("limit: expected 1 to 500")),
-    };
+    let limit = limit(search.limit.as_deref(), PAGE, LONGEST_PAGE)?;
     let answered = match search.state.as_deref() {
         None => None,
         Some("open") => Some(false),
@@ -149,7 +131,7 @@ pub(super) async fn list(
             }
             looked_at += 1;
             after = Some(Place::after(&alert));
-            if permits(&identity, Permission::SeeAlerts, place(&alert)).is_allowed() {
+            if sees(&identity, &alert).is_ok() {
                 alerts.push(alert);
             }
         }
@@ -192,12 +174,16 @@ pub(super) async fn answer(
     let unknown = || Problem::new(Code::UnknownAlert, "there is no such alert");
     let store = api.alerts();
     let alert = store.get(&id).await?.ok_or_else(unknown)?;
-    for permission in [Permission::SeeAlerts, Permission::AnswerAlerts] {
-        if let Decision::Denied(denial) = permits(&identity, permission, place(&alert)) {
-            return Err(api
-                .deny(&identity, permission, denial, Some(&alert.call))
-                .await);
-        }
+    let answers = Permission::AnswerAlerts;
+    let allowed =
+        sees(&identity, &alert).and_then(|()| match permits(&identity, answers, place(&alert)) {
+            Decision::Allowed => Ok(()),
+            Decision::Denied(denial) => Err((answers, denial)),
+        });
+    if let Err((permission, denial)) = allowed {
+        return Err(api
+            .deny(&identity, permission, denial, Some(&alert.call))
+            .await);
     }
     let note = note(given.note).map_err(|wrong| Problem::new(Code::BadRequest, wrong))?;
     if let Some(before) = &alert.answer {
@@ -232,14 +218,13 @@ fn note(text: Option<String>) -> Result<Option<String>, &'static str> {
     let text = text
         .map(|text| text.trim().to_owned())
         .filter(|text| !text.is_empty());
-    if let Some(text) = &text {
-        let digits = text.chars().filter(|c| c.is_numeric()).count();
-        if text.chars().count() > LONGEST_NOTE
-            || digits > MOST_DIGITS
+    let is_bad = |text: &String| {
+        text.chars().count() > LONGEST_NOTE
+            || !is_free_of_numbers(text)
             || text.chars().any(|c| c.is_control() && c != '\n')
-        {
-            return Err("note: expected 300 characters at most, without long numbers");
-        }
+    };
+    if text.as_ref().is_some_and(is_bad) {
+        return Err("note: expected 300 characters at most, without long numbers");
     }
     Ok(text)
 }
@@ -252,13 +237,27 @@ pub(super) struct FoundRules {
     rules: serde_json::Value,
 }
 
-/// Lists the rules that raise alerts.
+/// Lists the rules that raise alerts in calls of places where somebody may see them.
 #[utoipa::path(get, path = "/api/v1/alerts/rules", operation_id = "alert_rules", tag = "alerts", responses(
     (status = 200, description = "rules", body = FoundRules),
 ))]
-pub(super) async fn rules(State(api): State<Api>) -> Json<FoundRules> {
-    let none = Rules::default();
-    let rules = api.desk.get().map_or(&none, |desk| &desk.rules);
+pub(super) async fn rules(
+    State(api): State<Api>,
+    Extension(identity): Extension<Arc<Identity>>,
+) -> Json<FoundRules> {
+    let sees_kinds = permits(&identity, Permission::SeeKinds, Subject::SomeCalls).is_allowed();
+    let scope = &identity.scope;
+    let rules = api.services.rules.all().filter(|rule| {
+        (sees_kinds || !rule.test.kind().tells_kind())
+            && meet(&rule.sites, scope.sites.as_ref())
+            && meet(&rule.queues, scope.queues.as_ref())
+    });
     let rules = crate::config::alerts::json(rules);
     Json(FoundRules { rules })
+}
+
+/// Whether there is a place that is of a rule's and of somebody's; a rule without any has all, as has who has no list.
+fn meet(rule: &[String], theirs: Option<&BTreeSet<String>>) -> bool {
+    let shared = |theirs: &BTreeSet<String>| rule.iter().any(|place| theirs.contains(place));
+    rule.is_empty() || theirs.is_none_or(shared)
 }

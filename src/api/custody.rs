@@ -20,6 +20,7 @@ use super::{Api, Shared};
 use crate::access::{Decision, Identity, Permission, Subject, permits};
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
+use crate::call::note::reason;
 use crate::call::particulars::{Label, telephone_number};
 use crate::gateway::retention::{Custody, Order};
 use crate::store::documents::Id;
@@ -28,11 +29,6 @@ use crate::store::index::NumberHash;
 use crate::store::retention::Plan;
 use crate::store::retention::holds::{Hold, Holds, Scope};
 use crate::store::vault::RecordName;
-
-/// Longest reason, in characters.
-const LONGEST_REASON: usize = 300;
-/// Digits that a reason may have: it is kept in clear.
-const MOST_DIGITS: usize = 12;
 
 /// What retention would delete now.
 #[derive(Serialize, ToSchema)]
@@ -48,7 +44,7 @@ pub(super) struct Due {
 ))]
 pub(super) async fn due(State(api): State<Api>) -> Result<Json<Due>, Problem> {
     let custody = api.custody()?;
-    let plan = blocking(move || custody.plan(&mut |_| {})).await?;
+    let plan = api.long.run(move || custody.plan(&mut |_| {})).await?;
     let plan = plan.map_err(|error| Problem::internal("looking through the calls", &error))?;
     Ok(Json(Due { plan }))
 }
@@ -194,7 +190,8 @@ pub(super) async fn erasures(
     let all = all.map_err(|error| Problem::internal("reading the requests", &error))?;
     let mut erasures = Vec::new();
     for request in all {
-        if api.sees_erasure(&identity, &request.target).await? {
+        let seen = api.may_touch(&identity, Permission::ReadErasures, &request.target);
+        if seen.await?.is_allowed() {
             erasures.push(request);
         }
     }
@@ -368,20 +365,7 @@ fn document(id: &str) -> Result<Id, Problem> {
 
 /// Words that say why, which are kept in clear.
 fn checked_reason(text: &str) -> Result<String, Problem> {
-    let text = text.trim();
-    let digits = text.chars().filter(|c| c.is_numeric()).count();
-    let length = text.chars().count();
-    if length == 0 || length > LONGEST_REASON || text.chars().any(char::is_control) {
-        return Err(bad(format!(
-            "reason: expected 1 to {LONGEST_REASON} characters on one line"
-        )));
-    }
-    if digits > MOST_DIGITS {
-        return Err(bad(
-            "reason: expected words without long numbers, as it is kept in clear",
-        ));
-    }
-    Ok(text.to_owned())
+    reason(text).map_err(|wrong| bad(format!("reason: {wrong}")))
 }
 
 impl Shared {
@@ -434,31 +418,30 @@ impl Shared {
         permission: Permission,
         target: &Target,
     ) -> Result<(), Problem> {
-        let (subject, name) = match target {
-            Target::Call { call } | Target::Segment { call, .. } => {
-                let name = RecordName::new(call).map_err(|_| unknown_document())?;
-                (self.services.index.get(&name).await?, Some(call.as_str()))
-            }
-            Target::Subject { .. } => (None, None),
-        };
-        let subject = subject.as_ref().map_or(Subject::Gateway, place);
-        match permits(identity, permission, subject) {
+        match self.may_touch(identity, permission, target).await? {
             Decision::Allowed => Ok(()),
-            Decision::Denied(denial) => Err(self.deny(identity, permission, denial, name).await),
+            Decision::Denied(denial) => {
+                Err(self.deny(identity, permission, denial, target.call()).await)
+            }
         }
     }
 
-    /// Whether somebody may know of a request for erasure; nothing is written down where not.
-    async fn sees_erasure(&self, identity: &Identity, target: &Target) -> Result<bool, Problem> {
-        let known = match target {
-            Target::Call { call } | Target::Segment { call, .. } => {
+    /// Whether somebody may do this with what an erasure is about; nothing is written down where not.
+    async fn may_touch(
+        &self,
+        identity: &Identity,
+        permission: Permission,
+        target: &Target,
+    ) -> Result<Decision, Problem> {
+        let known = match target.call() {
+            Some(call) => {
                 let name = RecordName::new(call).map_err(|_| unknown_document())?;
                 self.services.index.get(&name).await?
             }
-            Target::Subject { .. } => None,
+            None => None,
         };
         let subject = known.as_ref().map_or(Subject::Gateway, place);
-        Ok(permits(identity, Permission::ReadErasures, subject).is_allowed())
+        Ok(permits(identity, permission, subject))
     }
 
     async fn number_hash(&self, number: Option<Secret>) -> Result<Option<NumberHash>, Problem> {

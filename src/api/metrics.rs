@@ -13,7 +13,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use super::lock;
 use crate::audio::Span;
 use crate::egress::{CallFacts, EngineWork};
-use crate::gateway::{Tape, TapeFactory};
+use crate::gateway::{Around, Tape, TapeFactory};
 use crate::session::CleanAudio;
 use crate::telemetry::Event;
 use crate::telemetry::metrics::{Metric, Movement};
@@ -138,8 +138,12 @@ struct CountedTapes {
     metrics: Arc<Metrics>,
 }
 
-impl TapeFactory for CountedTapes {
-    fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
+impl Around for CountedTapes {
+    fn inside(&self) -> &dyn TapeFactory {
+        &*self.tapes
+    }
+
+    fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
         let metrics = Arc::clone(&self.metrics);
         metrics.add(Metric::CallsBegun, "", 1);
         let tape = self.tapes.create(facts).inspect_err(|_| {
@@ -150,14 +154,6 @@ impl TapeFactory for CountedTapes {
             tape: Some(tape),
             call: Under { metrics },
         }))
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        self.tapes.check()
-    }
-
-    fn begin(&self) -> anyhow::Result<()> {
-        self.tapes.begin()
     }
 }
 

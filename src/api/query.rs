@@ -7,6 +7,18 @@ use serde_json::{Map, Value};
 
 use super::problem::{Code, Problem};
 
+/// How many a page has: so many as are asked for, `usual` unless any are.
+pub(super) fn limit(asked: Option<&str>, usual: u32, most: u32) -> Result<u32, Problem> {
+    match asked.map(str::parse) {
+        None => Ok(usual),
+        Some(Ok(limit)) if (1..=most).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::new(
+            Code::BadRequest,
+            format!("limit: expected 1 to {most}"),
+        )),
+    }
+}
+
 /// The query of an address, whose values are texts.
 pub(super) struct Query<T>(pub(super) T);
 

@@ -8,7 +8,6 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::alerts::Desk;
 use super::metrics::Metrics;
 use super::{Interface, Services, serve};
 use crate::config::Config;
@@ -64,13 +63,10 @@ pub async fn start(
         live,
         max_connections: api.max_connections,
         tls: api.tls.clone().map(Tls::load).transpose()?,
-        frame_ancestors: api.frame_ancestors.clone(),
-    })?
-    .with_alerts(Desk {
         rules: config.alerts.clone(),
         webhooks: config.webhooks.clone(),
-        database: Database::open(&store.database).await?,
-    });
+        frame_ancestors: api.frame_ancestors.clone(),
+    })?;
     let listener = TcpListener::bind(api.listen)
         .await
         .with_context(|| format!("api.listen: cannot listen on {}", api.listen))?;

@@ -71,7 +71,7 @@ pub(super) struct Endpoints {
     (status = 200, description = "webhooks", body = Endpoints),
 ))]
 pub(super) async fn list(State(api): State<Api>) -> Result<Json<Endpoints>, Problem> {
-    let webhooks = endpoints(api.webhooks(), &api.deliveries()).await?;
+    let webhooks = endpoints(&api.services.webhooks, &api.deliveries()).await?;
     Ok(Json(Endpoints { webhooks }))
 }
 

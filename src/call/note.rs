@@ -28,7 +28,7 @@ impl Note {
         let length = text.chars().count();
         let is_plain = (1..=Self::LONGEST).contains(&length)
             && !text.chars().any(char::is_control)
-            && super::particulars::longest_number(text) <= Label::MOST_DIGITS;
+            && is_free_of_numbers(text);
         is_plain.then(|| Self(text.to_owned())).ok_or(InvalidNote)
     }
 
@@ -38,9 +38,59 @@ impl Note {
     }
 }
 
+/// Words that give no reason that may be kept. Does not repeat them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidReason {
+    /// Empty, too long, or not on one line.
+    #[error("expected 1 to {LONGEST_REASON} characters on one line")]
+    Form,
+    /// There may be a number in it that nobody meant to keep.
+    #[error(
+        "expected words without long numbers ({} digits in a row at most): it is kept in clear",
+        Label::MOST_DIGITS
+    )]
+    Number,
+}
+
+/// Longest reason in characters.
+pub const LONGEST_REASON: usize = 300;
+
+/// Checks words that say why something is done, which are kept in clear; spaces around them are taken off.
+pub fn reason(text: &str) -> Result<String, InvalidReason> {
+    let text = text.trim();
+    let is_line =
+        (1..=LONGEST_REASON).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    if !is_line {
+        return Err(InvalidReason::Form);
+    }
+    if !is_free_of_numbers(text) {
+        return Err(InvalidReason::Number);
+    }
+    Ok(text.to_owned())
+}
+
+/// Whether a text has no run of digits that could be a number somebody meant to keep out.
+pub fn is_free_of_numbers(text: &str) -> bool {
+    super::particulars::longest_number(text) <= Label::MOST_DIGITS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reasons_are_lines_without_numbers() {
+        assert_eq!(
+            reason(" letter of 2026-11, case 12/3 ").unwrap(),
+            "letter of 2026-11, case 12/3"
+        );
+        for wrong in ["", "two\nlines", &"x".repeat(301)] {
+            assert_eq!(reason(wrong), Err(InvalidReason::Form), "{wrong}");
+        }
+        for wrong in ["caller +1 555 0100", "card 4111 1111 1111 1111", "1234567"] {
+            assert_eq!(reason(wrong), Err(InvalidReason::Number), "{wrong}");
+        }
+    }
 
     #[test]
     fn notes_are_lines_without_numbers() {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::recordings::report as stored_report;
-use super::shared::print;
+use super::shared::{print, runtime};
 use super::store_access::{Action, StoreArguments};
 use crate::access::Permission;
 use crate::alert::trial::{self, Told};
@@ -121,9 +121,7 @@ impl List {
     fn run(self) -> anyhow::Result<ExitCode> {
         self.store.require(&[Permission::SeeAlerts], None, None)?;
         let store = self.store.store()?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = runtime()?;
         let wanted = Wanted {
             answered: self.state.as_deref().map(|state| state == "answered"),
             call: self.call,
@@ -171,7 +169,10 @@ impl ListRules {
         let file = self.store.config.as_deref();
         let rules = alerts::load(file.context("expected --config FILE (or HUSHGATE_CONFIG)")?)?;
         if self.store.json {
-            print(&format!("{:#}\n", json!({ "rules": alerts::json(&rules) })))?;
+            print(&format!(
+                "{:#}\n",
+                json!({ "rules": alerts::json(rules.all()) })
+            ))?;
             return Ok(ExitCode::SUCCESS);
         }
         let mut text = format!(

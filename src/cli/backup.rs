@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::operator::OperatorArguments;
-use super::shared::{note, print};
+use super::shared::{note, print, runtime};
 use super::store_access::guard::tell;
 use super::store_access::{Action, Progress, StoreArguments};
 use crate::config::{Config, Overrides};
@@ -100,9 +100,7 @@ impl Backup {
             vault: &vault,
             audit,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = runtime()?;
         let progress = Progress::new("copying");
         let manifest = runtime.block_on(make(&source, out, |done, total| {
             progress.show(done, total);

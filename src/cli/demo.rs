@@ -21,7 +21,7 @@ use dashboard::Dashboard;
 use super::eval::FillHeard;
 use super::eval::labelled::{CallMeasure, LabelledCall};
 use super::gateway_process::{GatewayProcess, Launch};
-use super::shared::print;
+use super::shared::{print, runtime};
 use super::timeline;
 use crate::audio::MediaTime;
 use crate::call::CallId;
@@ -107,9 +107,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         &arguments,
         "Starting a gateway and loading its speech model ...",
     )?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let dashboard = runtime.block_on(Dashboard::prepare(&folder))?;
     let mut gateway = GatewayProcess::start(Launch {
         recordings: None,

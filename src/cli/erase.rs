@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::hold::parse_reason;
 use super::operator::OperatorArguments;
 use super::orders::{self, Given, UNDER_WAY};
 use super::shared::print;
@@ -16,6 +15,7 @@ use super::store_access::StoreArguments;
 use crate::access::Permission;
 use crate::audio::Span;
 use crate::call::Leg;
+use crate::call::note::reason;
 use crate::gateway::erasing::CallTime;
 use crate::gateway::retention::Order;
 use crate::store::audit::{Actor, PublicKey};
@@ -68,7 +68,7 @@ struct RequestArguments {
     #[arg(long, value_enum, requires = "from")]
     leg: Option<Party>,
     /// Why, in words that the audit log keeps.
-    #[arg(long, value_name = "WORDS", value_parser = parse_reason)]
+    #[arg(long, value_name = "WORDS", value_parser = reason)]
     reason: String,
     #[command(flatten)]
     operator: OperatorArguments,
@@ -112,7 +112,7 @@ struct Reject {
     #[arg(value_name = "REQUEST", value_parser = Id::new)]
     request: Id,
     /// Why, in words that the audit log keeps.
-    #[arg(long, value_name = "WORDS", value_parser = parse_reason)]
+    #[arg(long, value_name = "WORDS", value_parser = reason)]
     reason: String,
     #[command(flatten)]
     operator: OperatorArguments,
@@ -249,10 +249,7 @@ fn judge(
     operator: &OperatorArguments,
 ) -> anyhow::Result<Actor> {
     let request = Erasures::of(opened.vault.path()).get(request)?;
-    let call = match &request.target {
-        Target::Call { call } | Target::Segment { call, .. } => Some(RecordName::new(call)?),
-        Target::Subject { .. } => None,
-    };
+    let call = request.target.call().map(RecordName::new).transpose()?;
     opened.permit(Permission::ApproveErasure, call.as_ref(), Some(operator))
 }
 

@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::shared::{call_of, print};
+use super::shared::{call_of, print, runtime};
 use crate::call::CallId;
 use crate::gateway::player::{Playback, Speed};
 
@@ -86,9 +86,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 
     let bar = progress_bar(&playback);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let closed = runtime.block_on(playback.play(&arguments.to, |played| {
         bar.set_position(played.micros() / 1_000_000);
     }));

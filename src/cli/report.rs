@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
-use super::shared::print;
+use super::shared::{print, runtime};
 use super::store_access::{Action, StoreArguments};
 use crate::config::{Config, Overrides};
 use crate::gateway::reports::{Form, Moment, Period, Sources, gather, written};
@@ -104,15 +104,14 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     arguments.store.permit(Action::Report)?;
     let store = arguments.store.store()?;
     let config = Config::load(arguments.store.config.as_deref(), Overrides::default())?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let by = arguments.by();
     let summary = runtime.block_on(async {
         let sources = Sources {
             index: &Index::open(&store.database).await?,
             log: config.audit.map(|audit| audit.settings().files()),
-            is_wanted: &|_| true,
+            tells_log: true,
+            shown: &Some,
         };
         gather(&sources, &period, by).await
     })?;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::backup::{public_key, told};
 use super::operator::OperatorArguments;
-use super::shared::{note, print};
+use super::shared::{note, print, runtime};
 use super::store_access::Progress;
 use crate::store::audit::{Action, AuditLog, Folder, LogSettings, Record};
 use crate::store::backup::{Destroyed, Restored, restore};
@@ -112,9 +112,7 @@ fn forget(arguments: &Arguments, restored: &Restored) -> anyhow::Result<()> {
     if restored.gone.is_empty() || !store.join("index.sqlite").exists() {
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     runtime.block_on(async {
         let index = Index::open(&DatabaseSettings::within(&store)).await?;
         for call in &restored.gone {

@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::shared::{SharedArguments, print, recognisers, second_recognisers};
+use super::shared::{SharedArguments, print, recognisers, runtime, second_recognisers};
 use crate::api::metrics::Metrics;
 use crate::config::{Config, MaxCalls, Overrides};
 use crate::engine::pool::{Pool, PoolSettings};
@@ -143,9 +143,7 @@ fn refuse_unguarded_doors(config: &Config, allowed: &[String]) -> anyhow::Result
 /// Keeps a child process serving the socket.
 fn supervised(listener: TcpListener) -> anyhow::Result<ExitCode> {
     let program = std::env::current_exe().context("cannot find this program's file")?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let status = runtime.block_on(supervise::supervise(listener, || {
         let mut command = std::process::Command::new(&program);
         command

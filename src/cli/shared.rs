@@ -12,6 +12,13 @@ use crate::config::{Config, Overrides};
 use crate::engine::{self, Engine, HearingSettings, RecogniserFactory};
 use crate::policy::Profile;
 
+/// What a command waits on that does one thing at a time.
+pub(super) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
 /// Arguments of every command that listens to calls.
 #[derive(Debug, Clone, Args)]
 pub struct SharedArguments {

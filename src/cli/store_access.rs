@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use self::guard::Guard;
 use super::operator::OperatorArguments;
+use super::shared::runtime;
 use crate::access::{Permission, UserName};
 use crate::config::Audit;
 use crate::config::store::Store;
@@ -171,9 +172,7 @@ impl StoreArguments {
     ) -> anyhow::Result<(Vault, Index, Runtime)> {
         let vault = self.open(action)?;
         let open = || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = runtime()?;
             let index = runtime.block_on(Index::open(&self.store()?.database))?;
             anyhow::Ok((index, runtime))
         };

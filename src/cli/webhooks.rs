@@ -7,9 +7,8 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::runtime::Runtime;
 
-use super::shared::print;
+use super::shared::{print, runtime};
 use super::store_access::{StoreArguments, guard};
 use crate::access::{Permission, secret};
 use crate::api::webhooks::{endpoints, was_retried};
@@ -114,12 +113,6 @@ fn configured(store: &StoreArguments) -> anyhow::Result<Vec<Webhook>> {
     let file = store.config.as_deref();
     let file = file.context("expected --config FILE (or HUSHGATE_CONFIG) with [[webhook]]")?;
     Ok(webhooks::load(file)?)
-}
-
-fn runtime() -> anyhow::Result<Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?)
 }
 
 async fn deliveries(store: &StoreArguments) -> anyhow::Result<Deliveries> {

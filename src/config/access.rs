@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use toml::Spanned;
 
-use super::file::Source;
+use super::file::{Source, wrong};
 use super::{ConfigError, Pick, out_of, quoted, quoted_path};
 use crate::access::Role;
 use crate::call::Sensitive;
@@ -270,13 +270,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn error(&self, span: &Range<usize>, field: &str, problem: &str) -> ConfigError {
         let field = format!("access.openid.{field}");
-        match self.source {
-            Some(source) => source.error(span, &format!("{field}: {problem}")),
-            None => ConfigError::Invalid {
-                field,
-                problem: problem.into(),
-            },
-        }
+        wrong(self.source, span, &field, problem)
     }
 
     fn openid(&self, section: Spanned<OpenIdSection>) -> Result<OpenId, ConfigError> {

@@ -9,6 +9,7 @@ use toml::{Spanned, Table, Value};
 
 use super::ConfigError;
 use super::file::Source;
+use super::named::Named;
 use crate::alert::{Fact, Phrase, Rule, Rules, Speaker, Test};
 use crate::audio::MediaTime;
 use crate::call::particulars::Label;
@@ -85,13 +86,18 @@ pub(super) fn rules(
     let mut rules = Vec::new();
     for section in sections {
         let reader = Reader {
-            source,
-            name: section.get_ref().name.get_ref().clone(),
+            named: Named {
+                source,
+                what: "alert",
+                name: section.get_ref().name.clone(),
+            },
             span: section.span(),
         };
         let rule = reader.rule(section.into_inner())?;
         if !names.insert(rule.name.clone()) {
-            return Err(reader.error(&reader.span, "name", "is that of another alert too"));
+            return Err(reader
+                .named
+                .error(&reader.span, "name", "is that of another alert too"));
         }
         rules.push(rule);
     }
@@ -99,38 +105,24 @@ pub(super) fn rules(
 }
 
 struct Reader<'a> {
-    source: Option<&'a Source>,
-    name: String,
+    named: Named<'a>,
     span: Range<usize>,
 }
 
 impl Reader<'_> {
-    fn error(&self, span: &Range<usize>, field: &str, problem: &str) -> ConfigError {
-        let field = format!("alert {:?}: {field}", self.name);
-        match self.source {
-            Some(source) => source.error(span, &format!("{field}: {problem}")),
-            None => ConfigError::Invalid {
-                field,
-                problem: problem.into(),
-            },
-        }
-    }
-
     fn rule(&self, mut section: AlertSection) -> Result<Rule, ConfigError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(plain) {
-            let problem = "expected 1 to 64 letters, digits, '-' and '_'";
-            return Err(self.error(&section.name.span(), "name", problem));
-        }
+        let name = self.named.checked_name()?;
         let message = section.message.get_ref().trim().to_owned();
         let length = message.chars().count();
         if length == 0 || length > LONGEST_MESSAGE || message.chars().any(char::is_control) {
             let problem = "expected 1 to 300 characters on one line";
-            return Err(self.error(&section.message.span(), "message", problem));
+            return Err(self
+                .named
+                .error(&section.message.span(), "message", problem));
         }
-        let kind: AlertKind = self.parsed("kind", &section.kind)?;
+        let kind: AlertKind = self.named.parsed("kind", &section.kind)?;
         let severity = match &section.severity {
-            Some(severity) => self.parsed("severity", severity)?,
+            Some(severity) => self.named.parsed("severity", severity)?,
             None => Severity::Warning,
         };
         let again = self.seconds("again_seconds", section.again_seconds.take(), MOST_SECONDS)?;
@@ -141,7 +133,7 @@ impl Reader<'_> {
         let test = self.test(kind, &mut section)?;
         self.check_rest(kind, &section)?;
         Ok(Rule {
-            name: self.name.clone(),
+            name,
             severity,
             message,
             queues,
@@ -173,7 +165,7 @@ impl Reader<'_> {
                 let before = self.kinds("before", section.before.take())?;
                 if within.is_none() && before.is_empty() {
                     let problem = "is missing; expected seconds after the call's start, or before = [\"pan\"]";
-                    return Err(self.error(&self.span, "within_seconds", problem));
+                    return Err(self.named.error(&self.span, "within_seconds", problem));
                 }
                 Test::NotSaid {
                     phrases,
@@ -223,20 +215,11 @@ impl Reader<'_> {
         {
             None => Ok(()),
             Some((field, span)) => {
-                Err(self.error(&span, field, &format!("is of no use to {kind}; remove it")))
+                Err(self
+                    .named
+                    .error(&span, field, &format!("is of no use to {kind}; remove it")))
             }
         }
-    }
-
-    fn parsed<T: std::str::FromStr<Err = String>>(
-        &self,
-        field: &str,
-        written: &Spanned<String>,
-    ) -> Result<T, ConfigError> {
-        written.get_ref().parse().map_err(|expected: String| {
-            let problem = format!("{:?} is not known; {expected}", written.get_ref());
-            self.error(&written.span(), field, &problem)
-        })
     }
 
     fn speaker(&self, written: &Spanned<String>) -> Result<Speaker, ConfigError> {
@@ -246,7 +229,7 @@ impl Reader<'_> {
             .find(|speaker| speaker.name() == written.get_ref())
             .ok_or_else(|| {
                 let problem = "expected agent, customer or anyone";
-                self.error(&written.span(), "by", problem)
+                self.named.error(&written.span(), "by", problem)
             })
     }
 
@@ -262,7 +245,7 @@ impl Reader<'_> {
         let seconds = *written.get_ref();
         if !(0.1..=most).contains(&seconds) {
             let problem = format!("{seconds} is out of range; expected 0.1 to {most} seconds");
-            return Err(self.error(&written.span(), field, &problem));
+            return Err(self.named.error(&written.span(), field, &problem));
         }
         Ok(Some(MediaTime::from_seconds(seconds)))
     }
@@ -271,7 +254,7 @@ impl Reader<'_> {
         let seconds = self.seconds("seconds", section.seconds.take(), LONGEST_SECONDS)?;
         seconds.ok_or_else(|| {
             let problem = "is missing; expected how long it lasts, in seconds";
-            self.error(&self.span, "seconds", problem)
+            self.named.error(&self.span, "seconds", problem)
         })
     }
 
@@ -284,7 +267,7 @@ impl Reader<'_> {
         let written = section.phrases.take().unwrap_or_default();
         if written.is_empty() {
             let problem = "is missing; expected a list such as [\"may be recorded\"]";
-            return Err(self.error(&self.span, "phrases", problem));
+            return Err(self.named.error(&self.span, "phrases", problem));
         }
         self.phrases("phrases", &written)
     }
@@ -297,7 +280,7 @@ impl Reader<'_> {
         let read = |written: &Spanned<String>| {
             Phrase::new(written.get_ref()).map_err(|wrong| {
                 let problem = format!("{:?} {wrong}", written.get_ref());
-                self.error(&written.span(), field, &problem)
+                self.named.error(&written.span(), field, &problem)
             })
         };
         written.iter().map(read).collect()
@@ -307,14 +290,14 @@ impl Reader<'_> {
         let written = written.unwrap_or_default();
         if written.is_empty() {
             let problem = "is missing; expected [[alert.facts]] with about and value";
-            return Err(self.error(&self.span, "facts", problem));
+            return Err(self.named.error(&self.span, "facts", problem));
         }
         let read = |section: Spanned<FactSection>| {
             let span = section.span();
             let section = section.into_inner();
             if section.about.is_empty() || section.value.is_empty() {
                 let problem = "expected one phrase or more in about and in value";
-                return Err(self.error(&span, "facts", problem));
+                return Err(self.named.error(&span, "facts", problem));
             }
             Ok(Fact {
                 about: self.phrases("facts.about", &section.about)?,
@@ -336,7 +319,7 @@ impl Reader<'_> {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             if name.is_empty() || !name.chars().all(plain) {
                 let problem = format!("{name:?} is no kind of data; expected such as \"pan\"");
-                return Err(self.error(&written.span(), field, &problem));
+                return Err(self.named.error(&written.span(), field, &problem));
             }
             Ok(Kind::named(name.clone()))
         };
@@ -346,7 +329,7 @@ impl Reader<'_> {
     fn places(&self, field: &str, written: &[Spanned<String>]) -> Result<Vec<String>, ConfigError> {
         let read = |written: &Spanned<String>| match Label::new(written.get_ref()) {
             Ok(label) => Ok(label.as_str().to_owned()),
-            Err(wrong) => Err(self.error(&written.span(), field, &wrong.to_string())),
+            Err(wrong) => Err(self.named.error(&written.span(), field, &wrong.to_string())),
         };
         written.iter().map(read).collect()
     }
@@ -363,11 +346,9 @@ pub(super) fn text(rules: &Rules) -> String {
     format!("\n{all}")
 }
 
-/// The rules as JSON.
-pub fn json(rules: &Rules) -> serde_json::Value {
-    let tables = rules
-        .all()
-        .map(|rule| serde_json::to_value(table(rule)).unwrap_or_default());
+/// Rules as JSON.
+pub fn json<'a>(rules: impl Iterator<Item = &'a Rule>) -> serde_json::Value {
+    let tables = rules.map(|rule| serde_json::to_value(table(rule)).unwrap_or_default());
     tables.collect()
 }
 

@@ -98,6 +98,22 @@ pub(super) struct Source {
     text: String,
 }
 
+/// What is wrong with a field: with its line, where it was written in a file.
+pub(super) fn wrong(
+    source: Option<&Source>,
+    span: &Range<usize>,
+    field: &str,
+    problem: &str,
+) -> ConfigError {
+    match source {
+        Some(source) => source.error(span, &format!("{field}: {problem}")),
+        None => ConfigError::Invalid {
+            field: field.into(),
+            problem: problem.into(),
+        },
+    }
+}
+
 impl Source {
     pub(super) fn new(file: PathBuf, text: String) -> Self {
         Self { file, text }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use toml::Spanned;
 
-use super::file::Source;
+use super::file::{Source, wrong};
 use super::store::{self, Store};
 use super::{Audit, ConfigError, Pick, audit, out_of, quoted};
 use crate::call::particulars::Label;
@@ -199,13 +199,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&self, span: &Range<usize>, field: &str, problem: &str) -> ConfigError {
-        match self.source {
-            Some(source) => source.error(span, &format!("{field}: {problem}")),
-            None => ConfigError::Invalid {
-                field: field.into(),
-                problem: problem.into(),
-            },
-        }
+        wrong(self.source, span, field, problem)
     }
 
     fn policy(&self, span: &Range<usize>, section: PolicySection) -> Result<Policy, ConfigError> {

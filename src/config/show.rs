@@ -179,7 +179,7 @@ impl Config {
             "erasure": { "approvals": self.retention.approvals },
             "access": self.access.as_ref().map(Access::to_json),
             "api": self.api.as_ref().map(Api::to_json),
-            "alert": super::alerts::json(&self.alerts),
+            "alert": super::alerts::json(self.alerts.all()),
             "webhook": super::webhooks::json(&self.webhooks),
         })
     }

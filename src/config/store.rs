@@ -11,7 +11,7 @@ use serde_json::json;
 use toml::Spanned;
 use zeroize::Zeroizing;
 
-use super::file::Source;
+use super::file::{Source, wrong};
 use super::{ConfigError, quoted, quoted_path};
 use crate::call::Sensitive;
 use crate::store::database::{DatabaseSettings, Server};
@@ -195,13 +195,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn error(&self, span: &Range<usize>, field: &str, problem: &str) -> ConfigError {
-        match self.source {
-            Some(source) => source.error(span, &format!("{field}: {problem}")),
-            None => ConfigError::Invalid {
-                field: field.into(),
-                problem: problem.into(),
-            },
-        }
+        wrong(self.source, span, field, problem)
     }
 
     fn beside(&self, path: &Path) -> PathBuf {

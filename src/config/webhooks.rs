@@ -3,7 +3,6 @@
 //! Secrets never stand in the file: it names an environment variable or another file.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use toml::{Spanned, Table, Value};
 use super::ConfigError;
 use super::access::{Reference, is_loopback};
 use super::file::Source;
+use super::named::Named;
 use super::store::Store;
 use crate::telemetry::alerts::{AlertKind, Severity};
 
@@ -126,18 +126,23 @@ pub(super) fn webhooks(
     let mut webhooks = Vec::new();
     for section in sections {
         let reader = Reader {
-            source,
-            name: section.get_ref().name.get_ref().clone(),
+            named: Named {
+                source,
+                what: "webhook",
+                name: section.get_ref().name.clone(),
+            },
         };
         let span = section.span();
         if store.is_none() {
             let problem =
                 "there is no [store]; expected it too, as what is to be delivered waits there";
-            return Err(reader.error(&span, "url", problem));
+            return Err(reader.named.error(&span, "url", problem));
         }
         let webhook = reader.webhook(section.into_inner())?;
         if !names.insert(webhook.name.clone()) {
-            return Err(reader.error(&span, "name", "is that of another webhook too"));
+            return Err(reader
+                .named
+                .error(&span, "name", "is that of another webhook too"));
         }
         webhooks.push(webhook);
     }
@@ -145,38 +150,24 @@ pub(super) fn webhooks(
 }
 
 struct Reader<'a> {
-    source: Option<&'a Source>,
-    name: String,
+    named: Named<'a>,
 }
 
 impl Reader<'_> {
-    fn error(&self, span: &Range<usize>, field: &str, problem: &str) -> ConfigError {
-        let field = format!("webhook {:?}: {field}", self.name);
-        match self.source {
-            Some(source) => source.error(span, &format!("{field}: {problem}")),
-            None => ConfigError::Invalid {
-                field,
-                problem: problem.into(),
-            },
-        }
-    }
-
     fn webhook(&self, section: WebhookSection) -> Result<Webhook, ConfigError> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(plain) {
-            let problem = "expected 1 to 64 letters, digits, '-' and '_'";
-            return Err(self.error(&section.name.span(), "name", problem));
-        }
+        let name = self.named.checked_name()?;
         let secrets = section.secrets.get_ref();
         if secrets.is_empty() || secrets.len() > 2 {
             let problem = "expected one reference, or two while they are changed: [\"env:NAME\"]";
-            return Err(self.error(&section.secrets.span(), "secrets", problem));
+            return Err(self
+                .named
+                .error(&section.secrets.span(), "secrets", problem));
         }
         let reference = |written: &Spanned<String>| {
-            Reference::new(self.source, written.get_ref()).ok_or_else(|| {
+            Reference::new(self.named.source, written.get_ref()).ok_or_else(|| {
                 // It may be the secret itself: it is not repeated.
                 let problem = "expected \"env:NAME\" or \"file:PATH\"; secrets themselves do not belong in this file";
-                self.error(&written.span(), "secrets", problem)
+                self.named.error(&written.span(), "secrets", problem)
             })
         };
         let secrets = secrets.iter().map(reference).collect::<Result<_, _>>()?;
@@ -190,10 +181,10 @@ impl Reader<'_> {
         let kinds = section
             .kinds
             .iter()
-            .map(|kind| self.parsed("kinds", kind))
+            .map(|kind| self.named.parsed("kinds", kind))
             .collect::<Result<_, _>>()?;
         let severity = match &section.severity {
-            Some(severity) => self.parsed("severity", severity)?,
+            Some(severity) => self.named.parsed("severity", severity)?,
             None => Severity::Info,
         };
         let source = match section.source {
@@ -203,7 +194,7 @@ impl Reader<'_> {
                 let text = source.get_ref();
                 if text.is_empty() || text.len() > 200 || !text.chars().all(is_reference) {
                     let problem = "expected an address or path, such as \"/gateways/seoul\"";
-                    return Err(self.error(&source.span(), "source", problem));
+                    return Err(self.named.error(&source.span(), "source", problem));
                 }
                 source.into_inner()
             }
@@ -219,7 +210,8 @@ impl Reader<'_> {
             source,
             allow_private: section.allow_private,
             authorities: section.authorities.map(|path| {
-                self.source
+                self.named
+                    .source
                     .map_or(path.clone(), |source| source.beside(&path))
             }),
             timeout: Duration::from_secs(self.number(
@@ -232,7 +224,7 @@ impl Reader<'_> {
                 3_600 * self.number("max_age_hours", section.max_age_hours, MAX_AGE_HOURS, 720)?,
             ),
             queue: self.number("queue", section.queue, QUEUE, 1_000_000)?,
-            name: self.name.clone(),
+            name,
         })
     }
 
@@ -245,19 +237,8 @@ impl Reader<'_> {
                     "{:?} is not known; expected alerts, calls or recordings",
                     written.get_ref()
                 );
-                self.error(&written.span(), "events", &problem)
+                self.named.error(&written.span(), "events", &problem)
             })
-    }
-
-    fn parsed<T: std::str::FromStr<Err = String>>(
-        &self,
-        field: &str,
-        written: &Spanned<String>,
-    ) -> Result<T, ConfigError> {
-        written.get_ref().parse().map_err(|expected: String| {
-            let problem = format!("{:?} is not known; {expected}", written.get_ref());
-            self.error(&written.span(), field, &problem)
-        })
     }
 
     fn number(
@@ -273,7 +254,7 @@ impl Reader<'_> {
         let number = *written.get_ref();
         if !(1..=most).contains(&number) {
             let problem = format!("{number} is out of range; expected 1 to {most}");
-            return Err(self.error(&written.span(), field, &problem));
+            return Err(self.named.error(&written.span(), field, &problem));
         }
         Ok(number)
     }
@@ -283,7 +264,7 @@ impl Reader<'_> {
         written: &Spanned<String>,
         allow_private: bool,
     ) -> Result<reqwest::Url, ConfigError> {
-        let wrong = |problem: &str| self.error(&written.span(), "url", problem);
+        let wrong = |problem: &str| self.named.error(&written.span(), "url", problem);
         let expected = "expected an address such as \"https://alerts.example/hushgate\", without user or password";
         let url = reqwest::Url::parse(written.get_ref()).map_err(|_| wrong(expected))?;
         let has_host = url.host_str().is_some_and(|host| !host.is_empty());

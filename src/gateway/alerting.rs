@@ -18,13 +18,13 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::taping::{Tape, TapeFactory};
+use super::taping::{Around, Tape, TapeFactory};
 use super::webhooks::{CloudEvent, Pace, Webhooks};
 use crate::access::secret;
 use crate::alert::Rules;
 use crate::api::metrics::Metrics;
 use crate::audio::{MediaTime, SampleIndex, Span};
-use crate::call::particulars::Label;
+use crate::call::particulars::{Label, Particulars};
 use crate::config::Config;
 use crate::config::webhooks::{Topic, Webhook};
 use crate::egress::{CallFacts, EngineWork};
@@ -124,6 +124,7 @@ impl Alerting {
             webhooks: Arc::clone(&webhooks),
             index: Index::new(database),
             rules: self.rules.clone(),
+            metrics: self.metrics.clone(),
         };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = waiting.take();
@@ -147,11 +148,16 @@ impl Alerting {
 
     fn tell(&self, told: Told) {
         if self.told.try_send(told).is_err() {
-            tracing::error!("an alert or event was not kept: too many wait for the database");
-            if let Some(metrics) = &self.metrics {
-                metrics.count(Metric::WebhookDropped, "all", "");
-            }
+            lost(self.metrics.as_deref(), "too many wait for the database");
         }
+    }
+}
+
+/// Something is neither kept nor told.
+fn lost(metrics: Option<&Metrics>, why: &str) {
+    tracing::error!("an alert or event was not kept: {why}");
+    if let Some(metrics) = metrics {
+        metrics.count(Metric::WebhookDropped, "all", "");
     }
 }
 
@@ -161,6 +167,7 @@ struct Keeping {
     webhooks: Arc<Webhooks>,
     index: Index,
     rules: Rules,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Keeping {
@@ -180,6 +187,7 @@ impl Keeping {
                 tries += 1;
                 tracing::error!(%error, tries, "an alert or event waits for the database");
                 if tries >= TRIES {
+                    lost(self.metrics.as_deref(), "the database does not take it");
                     break;
                 }
                 tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -275,23 +283,15 @@ struct AlertedTapes {
     alerting: Arc<Alerting>,
 }
 
-impl TapeFactory for AlertedTapes {
-    fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
+impl Around for AlertedTapes {
+    fn inside(&self) -> &dyn TapeFactory {
+        &*self.tapes
+    }
+
+    fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
         let course = Course::begin(Arc::clone(&self.alerting), &facts);
         let tape = self.tapes.create(facts)?;
         Ok(Box::new(AlertedTape { tape, course }))
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        self.tapes.check()
-    }
-
-    fn begin(&self) -> anyhow::Result<()> {
-        self.tapes.begin()
-    }
-
-    fn degraded(&self) -> Option<String> {
-        self.tapes.degraded()
     }
 }
 
@@ -329,9 +329,7 @@ impl Tape for AlertedTape {
 struct Course {
     alerting: Arc<Alerting>,
     call: String,
-    place: Place,
-    agent: Option<String>,
-    vendor: Option<String>,
+    particulars: Particulars,
     began: Timestamp,
     /// Ids begin so.
     tag: String,
@@ -346,17 +344,10 @@ struct Course {
 
 impl Course {
     fn begin(alerting: Arc<Alerting>, facts: &CallFacts) -> Self {
-        let text = |label: &Option<Label>| label.as_ref().map(|label| label.as_str().to_owned());
-        let particulars = &facts.particulars;
         let mut course = Self {
             alerting,
             call: facts.call.as_str().to_owned(),
-            place: Place {
-                queue: text(&particulars.queue),
-                site: text(&particulars.site),
-            },
-            agent: text(&particulars.agent),
-            vendor: text(&particulars.vendor),
+            particulars: facts.particulars.clone(),
             began: Timestamp::now(),
             // Without randomness ids are those of the call; nothing else begins so.
             tag: secret::public_id().unwrap_or_else(|_| facts.call.as_str().to_owned()),
@@ -374,12 +365,17 @@ impl Course {
 
     /// Tells something of the call.
     fn tell(&mut self, topic: Topic, kind: &'static str, more: Value) {
+        let text = |label: &Option<Label>| label.as_ref().map(Label::to_string);
+        let place = Place {
+            queue: text(&self.particulars.queue),
+            site: text(&self.particulars.site),
+        };
         let mut data = json!({
             "call": self.call,
-            "queue": self.place.queue,
-            "site": self.place.site,
-            "agent": self.agent,
-            "vendor": self.vendor,
+            "queue": place.queue,
+            "site": place.site,
+            "agent": text(&self.particulars.agent),
+            "vendor": text(&self.particulars.vendor),
             "began": self.began,
         });
         if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
@@ -388,7 +384,6 @@ impl Course {
         self.told += 1;
         let id = format!("{}-e{}", self.tag, self.told);
         let event = CloudEvent::about_call(id, kind, &self.call, Timestamp::now(), data);
-        let place = self.place.clone();
         self.alerting.tell(Told::Other {
             topic,
             place,
@@ -398,32 +393,13 @@ impl Course {
 
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Alerted {
-                id,
-                rule,
-                kind,
-                severity,
-                leg,
-                span,
-                message,
-            } => {
+            Event::Alerted { severity, .. } => {
                 self.alerts += 1;
                 self.worst = self.worst.max(Some(*severity));
-                self.alerting.tell(Told::Alert(Box::new(Alert {
-                    id: id.clone(),
-                    raised: Timestamp::now(),
-                    call: self.call.clone(),
-                    span: *span,
-                    leg: *leg,
-                    rule: rule.clone(),
-                    kind: *kind,
-                    severity: *severity,
-                    message: message.clone(),
-                    site: self.place.site.clone(),
-                    queue: self.place.queue.clone(),
-                    agent: self.agent.clone(),
-                    answer: None,
-                })));
+                let now = Timestamp::now();
+                if let Some(alert) = Alert::raised(event, &self.call, &self.particulars, now) {
+                    self.alerting.tell(Told::Alert(Box::new(alert)));
+                }
             }
             Event::Hidden { span, .. } => self.hidden = self.hidden + span.length(),
             Event::Late { span, .. } => self.late = self.late + span.length(),

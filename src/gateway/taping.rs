@@ -56,6 +56,32 @@ pub trait TapeFactory: Send + Sync {
     }
 }
 
+/// Begins recordings that another makes, and sees what goes into them.
+pub trait Around: Send + Sync {
+    /// Who makes them.
+    fn inside(&self) -> &dyn TapeFactory;
+    /// Begins a call's recording.
+    fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>>;
+}
+
+impl<T: Around> TapeFactory for T {
+    fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
+        self.begin_tape(facts)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.inside().check()
+    }
+
+    fn begin(&self) -> anyhow::Result<()> {
+        self.inside().begin()
+    }
+
+    fn degraded(&self) -> Option<String> {
+        self.inside().degraded()
+    }
+}
+
 /// Records into a folder: `CALL.wav` and `CALL.json`.
 #[derive(Debug, Clone)]
 pub(super) struct Folder(pub(super) PathBuf);

@@ -16,6 +16,9 @@ use sqlx::any::AnyRow;
 use super::database::{Database, DatabaseError, Statement};
 use crate::audio::{MediaTime, Span};
 use crate::call::Leg;
+use crate::call::particulars::{Label, Particulars};
+use crate::store::vault::RecordName;
+use crate::telemetry::Event;
 use crate::telemetry::alerts::{AlertKind, Severity};
 
 /// Alerts. Clones are the same.
@@ -67,6 +70,43 @@ pub struct Answer {
 }
 
 impl Alert {
+    /// The alert that an event tells of, in a call of these particulars; `None`: the event tells of none.
+    pub fn raised(
+        event: &Event,
+        call: &str,
+        particulars: &Particulars,
+        at: Timestamp,
+    ) -> Option<Self> {
+        let Event::Alerted {
+            id,
+            rule,
+            kind,
+            severity,
+            leg,
+            span,
+            message,
+        } = event
+        else {
+            return None;
+        };
+        let place = |label: &Option<Label>| label.as_ref().map(Label::to_string);
+        Some(Self {
+            id: id.clone(),
+            raised: at,
+            call: call.to_owned(),
+            span: *span,
+            leg: *leg,
+            rule: rule.clone(),
+            kind: *kind,
+            severity: *severity,
+            message: message.clone(),
+            site: place(&particulars.site),
+            queue: place(&particulars.queue),
+            agent: place(&particulars.agent),
+            answer: None,
+        })
+    }
+
     /// `open` or `answered`.
     pub fn state(&self) -> &'static str {
         match self.answer {
@@ -200,6 +240,13 @@ impl Alerts {
         statement.execute(&mut *writing).await?;
         writing.commit().await?;
         Ok(())
+    }
+
+    /// Takes out all of these calls, as their recordings are gone, and tells how many there were.
+    pub async fn forget(&self, calls: &[RecordName]) -> Result<u64, DatabaseError> {
+        self.database
+            .forget_calls("DELETE FROM alerts WHERE call_name IN (", calls)
+            .await
     }
 
     /// The alert of an id.

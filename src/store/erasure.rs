@@ -92,6 +92,16 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// The call it is about, if it is about one.
+    pub fn call(&self) -> Option<&str> {
+        match self {
+            Self::Call { call } | Self::Segment { call, .. } => Some(call),
+            Self::Subject { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,7 @@
 //! Who may do what, over a real socket: every route and command for every role, signing in, and what is shown to whom.
 
 mod commands;
+mod described;
 mod openid;
 mod records;
 mod routes;
@@ -143,6 +144,8 @@ impl Office {
             live: Arc::clone(&live),
             max_connections: 64,
             tls: None,
+            rules: config.alerts,
+            webhooks: config.webhooks,
             frame_ancestors: vec!["https://crm.example".into()],
         })
         .unwrap();

@@ -21,7 +21,7 @@ use self::figures::Findings;
 use self::search::{Plan, Tried};
 use self::step::Bench;
 use super::super::eval::FillHeard;
-use super::super::shared::{SharedArguments, print};
+use super::super::shared::{SharedArguments, print, runtime};
 use crate::gateway::process;
 
 const EXAMPLES: &str = "\
@@ -105,9 +105,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let json = arguments.shared.json;
     let plan = Plan::new(arguments.calls.clone(), arguments.up_to);
     let bench = Bench::prepare(&arguments)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = runtime()?;
     let findings = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::super::shared::runtime;
 use super::call::{Plan, Played};
 use super::inputs::Input;
 use crate::audio::MediaTime;
@@ -52,9 +53,7 @@ impl Pace<'_> {
                 Box::new(move |input, keep, heard| plan.play(input, &mut recogniser, keep, heard))
             }
             Pace::Realtime(engine) => {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()?;
+                let runtime = runtime()?;
                 Box::new(move |input, _, heard| {
                     runtime.block_on(plan.play_live(input, Arc::clone(engine), heard))
                 })

@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use tokio::runtime::Runtime;
 
+use super::super::shared::runtime;
 use super::password;
 use crate::access::{Concern, Decision, Identity, Kind, Permission, Subject, UserName, permits};
 use crate::api::authentication::SignIns;
@@ -47,9 +48,7 @@ impl Guard {
                 config.display()
             )
         })?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = runtime()?;
         std::fs::create_dir_all(&store.path)
             .with_context(|| format!("{}: cannot be made", store.path.display()))?;
         let database = runtime.block_on(Database::open(&store.database))?;

@@ -12,7 +12,7 @@ use super::Control;
 use super::section::{ControlSection, HookSection};
 use crate::call::Sensitive;
 use crate::config::ConfigError;
-use crate::config::file::Source;
+use crate::config::file::{Source, wrong};
 use crate::egress::control::asterisk::{self, Asterisk};
 use crate::egress::control::connect::{Connect, RecordingType};
 use crate::egress::control::freeswitch::{self, Freeswitch};
@@ -109,13 +109,7 @@ impl Reader<'_> {
     fn error(&self, span: &Range<usize>, field: &str, problem: &str) -> ConfigError {
         let dot = if field.is_empty() { "" } else { "." };
         let field = format!("{}{dot}{field}", self.name);
-        match self.source {
-            Some(source) => source.error(span, &format!("{field}: {problem}")),
-            None => ConfigError::Invalid {
-                field,
-                problem: problem.to_owned(),
-            },
-        }
+        wrong(self.source, span, &field, problem)
     }
 
     fn beside(&self, path: &Path) -> PathBuf {

@@ -18,7 +18,7 @@ use crate::audio::{MediaTime, SampleRate};
 use crate::call::Leg;
 use crate::call::particulars::{Label, Particulars};
 use crate::config::control::{ControlSection, control};
-use crate::config::file::Source;
+use crate::config::file::{Source, wrong};
 use crate::config::{ConfigError, bad_path};
 use crate::ingress::audio_fork::Mix;
 use crate::ingress::audiosocket::Codec;
@@ -135,13 +135,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn error(&self, span: &std::ops::Range<usize>, field: &str, problem: &str) -> ConfigError {
         let field = format!("{}.{field}", self.section);
-        match self.source {
-            Some(source) => source.error(span, &format!("{field}: {problem}")),
-            None => ConfigError::Invalid {
-                field,
-                problem: problem.to_owned(),
-            },
-        }
+        wrong(self.source, span, &field, problem)
     }
 
     fn door(&self, name: &str, section: DoorSection) -> Result<Door, ConfigError> {

@@ -11,7 +11,7 @@ use super::spans::Stretches;
 use crate::audio::{MediaTime, SampleIndex};
 use crate::call::Leg;
 use crate::egress::{CallFacts, EngineWork};
-use crate::gateway::taping::{Tape, TapeFactory};
+use crate::gateway::taping::{Around, Tape, TapeFactory};
 use crate::session::CleanAudio;
 use crate::store::audit::{Action, Actor, AuditLog, Record, Sha256Digest};
 use crate::store::sealed::Content;
@@ -30,8 +30,12 @@ impl AuditedTapes {
     }
 }
 
-impl TapeFactory for AuditedTapes {
-    fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
+impl Around for AuditedTapes {
+    fn inside(&self) -> &dyn TapeFactory {
+        &*self.tapes
+    }
+
+    fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
         let mut course = Course::begin(self.log.clone(), &facts);
         match self.tapes.create(facts) {
             Ok(tape) => Ok(Box::new(AuditedTape { tape, course })),
@@ -41,18 +45,6 @@ impl TapeFactory for AuditedTapes {
                 Err(error)
             }
         }
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        self.tapes.check()
-    }
-
-    fn begin(&self) -> anyhow::Result<()> {
-        self.tapes.begin()
-    }
-
-    fn degraded(&self) -> Option<String> {
-        self.tapes.degraded()
     }
 }
 

@@ -14,7 +14,6 @@ use super::decided;
 use super::happening::{Happening, Mark, Said, Told, What};
 use super::{Live, tap};
 use crate::audio::{MediaTime, SampleIndex};
-use crate::call::particulars::Label;
 use crate::session::{Attention, CleanAudio, Filled, Session};
 use crate::store::alerts::Alert;
 use crate::telemetry::{Deed, Event, Person};
@@ -27,6 +26,8 @@ const PACE: Duration = Duration::from_millis(250);
 const BEAT: Duration = Duration::from_secs(1);
 /// So long after audio that was not examined this is what is so of a call.
 const LATELY: MediaTime = MediaTime::from_millis(10_000);
+/// Marks of one call: its report and the audit log have each.
+const MOST_MARKS: u32 = 500;
 /// Why, where somebody paused it.
 const MANUAL: &str = "manual";
 
@@ -134,6 +135,7 @@ impl Publisher {
                 };
                 (Answered::Blanked { span, too_late }, done(deed))
             }
+            Asked::Mark(_) if self.marks >= MOST_MARKS => (Answered::TooMany, None),
             Asked::Mark(note) => {
                 self.marks += 1;
                 let mark = Mark {
@@ -179,34 +181,10 @@ impl Publisher {
 
     /// As the interface lists it.
     fn alert(&self, event: &Event) {
-        let Event::Alerted {
-            id,
-            rule,
-            kind,
-            severity,
-            leg,
-            span,
-            message,
-        } = event
-        else {
-            return;
-        };
         let facts = self.call.facts();
-        let place = |label: &Option<Label>| label.as_ref().map(Label::to_string);
-        let alert = Alert {
-            id: id.clone(),
-            raised: Timestamp::now(),
-            call: facts.name.clone(),
-            span: *span,
-            leg: *leg,
-            rule: rule.clone(),
-            kind: *kind,
-            severity: *severity,
-            message: message.clone(),
-            site: place(&facts.particulars.site),
-            queue: place(&facts.particulars.queue),
-            agent: place(&facts.particulars.agent),
-            answer: None,
+        let raised = Alert::raised(event, &facts.name, &facts.particulars, Timestamp::now());
+        let Some(alert) = raised else {
+            return;
         };
         if let Ok(alert) = serde_json::to_value(alert) {
             self.live.publish_alert(&self.call, alert);

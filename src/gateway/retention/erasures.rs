@@ -26,7 +26,7 @@ impl Custody {
         reason: &str,
     ) -> anyhow::Result<Value> {
         let _turn = self.turn();
-        if let Target::Call { call } | Target::Segment { call, .. } = &target {
+        if let Some(call) = target.call() {
             self.vault.record(&RecordName::new(call)?)?;
         }
         if let Target::Segment { stretch, .. } = &target
@@ -96,9 +96,9 @@ impl Custody {
             .by(by.clone())
             .with_name("request", &request.id)
             .with_words("target", &request.target.to_string());
-        match &request.target {
-            Target::Call { call } | Target::Segment { call, .. } => record.about(call),
-            Target::Subject { .. } => record,
+        match request.target.call() {
+            Some(call) => record.about(call),
+            None => record,
         }
     }
 

@@ -108,6 +108,11 @@ async fn alerts_are_kept_listed_and_answered_once() {
         (&shown["state"], &shown["answered_by"]),
         (&"answered".into(), &"kim".into())
     );
+    let gone = [RecordName::new("CA1").unwrap()];
+    assert_eq!(alerts.forget(&gone).await.unwrap(), 4);
+    assert_eq!(alerts.forget(&gone).await.unwrap(), 0);
+    assert!(alerts.get("t-0").await.unwrap().is_none());
+    assert!(alerts.get("t-1").await.unwrap().is_some());
     for wrong in ["", "1", "x.a", "1.", "1.a';--"] {
         assert_eq!(wrong.parse::<Place>(), Err(InvalidPlace), "{wrong}");
     }
