@@ -76,7 +76,7 @@ impl Pace {
         // Without chance they are only more alike.
         let _ = getrandom::fill(&mut byte);
         let jitter = doubled.mul_f64(f64::from(byte[0]) / 1_024.0);
-        (doubled + jitter).min(self.longest)
+        doubled.saturating_add(jitter).min(self.longest)
     }
 }
 
@@ -264,6 +264,7 @@ impl Webhooks {
                 event: event.id(),
                 about: event.kind(),
                 body: &body,
+                call: event.call(),
             };
             let is_taken = self
                 .deliveries
@@ -400,7 +401,8 @@ impl Webhooks {
                     retry_after.map_or(pause, |asked| asked.max(pause.min(self.pace.first)));
                 let age =
                     Duration::try_from(now.duration_since(delivery.created)).unwrap_or_default();
-                let is_too_old = age + pause > webhook.max_age;
+                // An endpoint may ask for as long as it likes.
+                let is_too_old = age.saturating_add(pause) > webhook.max_age;
                 tracing::warn!(
                     endpoint = webhook.name,
                     event = delivery.event,

@@ -21,6 +21,8 @@ use std::time::Duration;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyPool, Transaction};
 
+use super::vault::RecordName;
+
 pub use error::DatabaseError;
 pub use server::{InvalidServer, Server};
 pub use statement::Statement;
@@ -29,6 +31,8 @@ pub use statement::Statement;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to a server at once.
 const SERVER_CONNECTIONS: u32 = 8;
+/// Calls in one statement: a database takes some ten thousand values at once.
+const BATCH: usize = 200;
 
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +129,26 @@ impl Database {
     pub async fn check(&self) -> Result<(), DatabaseError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Removes the rows of calls, some hundred calls at a time, and tells how many there were. The statement ends in
+    /// `IN (`. [`Database::scrub`] has them leave no bytes.
+    pub(super) async fn forget_calls(
+        &self,
+        statement: &'static str,
+        calls: &[RecordName],
+    ) -> Result<u64, DatabaseError> {
+        let mut removed = 0;
+        for calls in calls.chunks(BATCH) {
+            let mut delete = Statement::new(statement);
+            delete
+                .bind_all(calls.iter().map(RecordName::as_str))
+                .push(")");
+            let mut writing = self.begin().await?;
+            removed += delete.execute(&mut *writing).await?;
+            writing.commit().await?;
+        }
+        Ok(removed)
     }
 
     /// Has what was removed leave no bytes: on SQLite, whose pages are written over when they are freed, by emptying

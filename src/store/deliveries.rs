@@ -14,7 +14,10 @@ use sqlx::any::AnyRow;
 
 use super::alerts::{column, time_of};
 use super::database::{Database, DatabaseError, Statement};
+use super::vault::RecordName;
 
+/// What could not be delivered to an endpoint is kept up to so many; the oldest goes, and counts as dropped.
+const MOST_DEAD: i64 = 10_000;
 /// Problems are cut to this many characters.
 const LONGEST_PROBLEM: usize = 200;
 
@@ -22,6 +25,8 @@ const LONGEST_PROBLEM: usize = 200;
 #[derive(Debug, Clone)]
 pub struct Deliveries {
     database: Database,
+    /// What could not be delivered to an endpoint is kept up to so many.
+    most_dead: i64,
 }
 
 /// Something for an endpoint.
@@ -35,6 +40,8 @@ pub struct NewDelivery<'a> {
     pub about: &'a str,
     /// What is sent, byte by byte.
     pub body: &'a str,
+    /// The call that it is about, if it is about one.
+    pub call: Option<&'a str>,
 }
 
 /// Something that waits, or could not be delivered.
@@ -88,7 +95,10 @@ const COLUMNS: &str = "SELECT id, endpoint, event, about, body, created, due, at
 impl Deliveries {
     /// Those of a database.
     pub fn new(database: Database) -> Self {
-        Self { database }
+        Self {
+            database,
+            most_dead: MOST_DEAD,
+        }
     }
 
     /// Takes something, unless so much waits already or the endpoint is disabled: then it is counted, and false.
@@ -114,7 +124,7 @@ impl Deliveries {
         if is_taken {
             let id = format!("{}.{}", new.endpoint, new.event);
             let mut statement = Statement::new(
-                "INSERT INTO webhook_deliveries (id, endpoint, event, about, body, created, due, attempts, dead) \
+                "INSERT INTO webhook_deliveries (id, endpoint, event, about, body, created, due, attempts, dead, call_name) \
                  VALUES (",
             );
             let at = now.as_microsecond();
@@ -122,6 +132,8 @@ impl Deliveries {
                 .bind_all([id.as_str(), new.endpoint, new.event, new.about, new.body])
                 .push(", ")
                 .bind_all([at, at, 0, 0])
+                .push(", ")
+                .bind(new.call.map(str::to_owned))
                 .push(") ON CONFLICT (id) DO NOTHING");
             statement.execute(&mut *writing).await?;
         } else {
@@ -132,6 +144,12 @@ impl Deliveries {
         }
         writing.commit().await?;
         Ok(is_taken)
+    }
+
+    /// Takes out what is of these calls, waiting or dead, as their recordings are gone, and tells how much there was.
+    pub async fn forget(&self, calls: &[RecordName]) -> Result<u64, DatabaseError> {
+        let statement = "DELETE FROM webhook_deliveries WHERE call_name IN (";
+        self.database.forget_calls(statement, calls).await
     }
 
     /// What an endpoint is to be told next; `None` when nothing waits.
@@ -219,6 +237,24 @@ impl Deliveries {
             .push(" WHERE name = ")
             .bind(delivery.endpoint.as_str());
         statement.execute(&mut *writing).await?;
+        if again.is_none() {
+            let mut statement =
+                Statement::new("DELETE FROM webhook_deliveries WHERE dead = 1 AND endpoint = ");
+            statement
+                .bind(delivery.endpoint.as_str())
+                .push(" AND id NOT IN (SELECT id FROM webhook_deliveries WHERE dead = 1 AND endpoint = ")
+                .bind(delivery.endpoint.as_str())
+                .push(" ORDER BY created DESC, id DESC LIMIT ")
+                .bind(self.most_dead)
+                .push(")");
+            let dropped = statement.execute(&mut *writing).await?;
+            let mut statement = Statement::new("UPDATE webhook_endpoints SET dropped = dropped + ");
+            statement
+                .bind(i64::try_from(dropped).unwrap_or(i64::MAX))
+                .push(" WHERE name = ")
+                .bind(delivery.endpoint.as_str());
+            statement.execute(&mut *writing).await?;
+        }
         writing.commit().await?;
         Ok(())
     }

@@ -4,6 +4,8 @@ use tokio::runtime::Handle;
 
 use crate::config::store::Store;
 use crate::gateway::records;
+use crate::store::alerts::Alerts;
+use crate::store::deliveries::Deliveries;
 use crate::store::index::{Index, IndexedCall, NumberHash, Query};
 use crate::store::retention::holds::{Hold, upon};
 use crate::store::vault::{RecordName, Vault};
@@ -141,8 +143,12 @@ impl Calls for IndexCalls {
 
     fn forget(&self, calls: &[RecordName]) -> anyhow::Result<()> {
         Ok(self.runtime.block_on(async {
-            if self.index.remove_all(calls).await? > 0 {
-                self.index.database().scrub().await?;
+            let database = self.index.database();
+            let removed = self.index.remove_all(calls).await?
+                + Alerts::new(database.clone()).forget(calls).await?
+                + Deliveries::new(database.clone()).forget(calls).await?;
+            if removed > 0 {
+                database.scrub().await?;
             }
             Ok::<_, crate::store::database::DatabaseError>(())
         })?)

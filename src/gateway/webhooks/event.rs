@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub struct CloudEvent {
     id: String,
     kind: &'static str,
-    subject: Option<String>,
+    call: Option<String>,
     at: Timestamp,
     data: Value,
 }
@@ -25,7 +25,7 @@ impl CloudEvent {
         Self {
             id,
             kind,
-            subject: Some(format!("call/{call}")),
+            call: Some(call.to_owned()),
             at,
             data,
         }
@@ -36,7 +36,7 @@ impl CloudEvent {
         Self {
             id,
             kind: "hushgate.webhook.test.v1",
-            subject: None,
+            call: None,
             at,
             data: json!({ "message": "a test" }),
         }
@@ -52,6 +52,11 @@ impl CloudEvent {
         self.kind
     }
 
+    /// The call that it is about, if it is about one.
+    pub fn call(&self) -> Option<&str> {
+        self.call.as_deref()
+    }
+
     /// As it is sent by a source.
     pub fn body(&self, source: &str) -> String {
         let mut event = json!({
@@ -63,8 +68,8 @@ impl CloudEvent {
             "datacontenttype": "application/json",
             "data": self.data,
         });
-        if let Some(subject) = &self.subject {
-            event["subject"] = subject.as_str().into();
+        if let Some(call) = &self.call {
+            event["subject"] = format!("call/{call}").into();
         }
         event.to_string()
     }

@@ -14,6 +14,11 @@ const STEPS: &[(i64, &str, &str)] = &[
     (1, "calls", include_str!("migrations/0001_calls.sql")),
     (3, "access", include_str!("migrations/0003_access.sql")),
     (5, "alerts", include_str!("migrations/0005_alerts.sql")),
+    (
+        6,
+        "forgetting",
+        include_str!("migrations/0006_forgetting.sql"),
+    ),
 ];
 
 fn migrator() -> Migrator {

@@ -9,6 +9,7 @@ fn new(event: &str) -> NewDelivery<'_> {
         event,
         about: "hushgate.alert.raised.v1",
         body: "{}",
+        call: Some("CA1"),
     }
 }
 
@@ -79,4 +80,41 @@ async fn what_waits_is_claimed_tried_again_given_up_and_retried() {
     assert_eq!((retried.event.as_str(), retried.attempts), ("e1", 0));
     assert_eq!(deliveries.fares("desk").await.unwrap().disabled, None);
     assert!(deliveries.add(&new("e5"), now(), 9).await.unwrap());
+}
+
+#[tokio::test]
+async fn what_is_of_a_call_goes_with_it_and_the_oldest_dead_when_there_are_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&DatabaseSettings::within(folder.path()))
+        .await
+        .unwrap();
+    let deliveries = Deliveries {
+        most_dead: 2,
+        ..Deliveries::new(database)
+    };
+    for (second, event) in ["e1", "e2", "e3"].into_iter().enumerate() {
+        let at = now() + (second as i64).seconds();
+        assert!(deliveries.add(&new(event), at, 9).await.unwrap());
+        let next = deliveries.next("desk").await.unwrap().unwrap();
+        deliveries
+            .failed(&next, at, "answered 500", None)
+            .await
+            .unwrap();
+    }
+    let dead = deliveries.dead(10).await.unwrap();
+    let events: Vec<&str> = dead.iter().map(|dead| dead.event.as_str()).collect();
+    assert_eq!(events, ["e3", "e2"]);
+    let fares = deliveries.fares("desk").await.unwrap();
+    assert_eq!((fares.dead, fares.dropped), (2, 1));
+
+    let other = NewDelivery {
+        call: Some("CA2"),
+        ..new("e4")
+    };
+    assert!(deliveries.add(&other, now(), 9).await.unwrap());
+    assert!(deliveries.add(&new("e5"), now(), 9).await.unwrap());
+    let calls = [RecordName::new("CA1").unwrap()];
+    assert_eq!(deliveries.forget(&calls).await.unwrap(), 3);
+    assert_eq!(deliveries.next("desk").await.unwrap().unwrap().event, "e4");
+    assert!(deliveries.dead(10).await.unwrap().is_empty());
 }

@@ -50,14 +50,8 @@ impl Index {
     /// Takes calls out, and tells how many were there. [`Database::scrub`](crate::store::database::Database::scrub)
     /// has them leave no bytes.
     pub async fn remove_all(&self, names: &[RecordName]) -> Result<u64, DatabaseError> {
-        let mut removed = 0;
-        for names in names.chunks(BATCH) {
-            let delete = delete(names);
-            let mut writing = self.database.begin().await?;
-            removed += delete.execute(&mut *writing).await?;
-            writing.commit().await?;
-        }
-        Ok(removed)
+        let statement = "DELETE FROM calls WHERE name IN (";
+        self.database.forget_calls(statement, names).await
     }
 
     /// Says whether a call is locked away; false if it is not there.
@@ -81,13 +75,6 @@ impl Index {
         update.bind(name.as_str());
         Ok(update.execute(self.database.pool()).await? > 0)
     }
-}
-
-fn delete(names: &[RecordName]) -> Statement {
-    let mut delete = Statement::new("DELETE FROM calls WHERE name IN (");
-    let names = names.iter().map(RecordName::as_str);
-    delete.bind_all(names).push(")");
-    delete
 }
 
 /// Asks which of the calls that are open by this account were closed before; `None` where none is open.

@@ -6,6 +6,7 @@ use hushgate::audio::{MediaTime, Span};
 use hushgate::store::alerts::{Alert, Alerts, Answer, Place as After, Wanted};
 use hushgate::store::database::Database;
 use hushgate::store::deliveries::{Deliveries, NewDelivery};
+use hushgate::store::vault::RecordName;
 use hushgate::telemetry::alerts::{AlertKind, Severity};
 use jiff::{Timestamp, ToSpan};
 
@@ -71,6 +72,7 @@ pub(super) fn alerts_and_deliveries_are_kept(place: &Place) {
             event,
             about: "test",
             body: "{}",
+            call: Some("CA1"),
         };
         assert!(deliveries.add(&new("e1"), now(), 1).await.unwrap());
         assert!(!deliveries.add(&new("e2"), now(), 1).await.unwrap());
@@ -104,5 +106,11 @@ pub(super) fn alerts_and_deliveries_are_kept(place: &Place) {
             (1, 1, 1, 0)
         );
         assert_eq!(fares.last_at, Some(now()));
+        // What is of a call goes with it.
+        assert!(deliveries.add(&new("e3"), now(), 1).await.unwrap());
+        let calls = [RecordName::new("CA1").unwrap()];
+        assert_eq!(deliveries.forget(&calls).await.unwrap(), 1);
+        assert_eq!(alerts.forget(&calls).await.unwrap(), 2);
+        assert!(alerts.list(&open, None, 9).await.unwrap().is_empty());
     });
 }
