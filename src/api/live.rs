@@ -318,7 +318,11 @@ pub(super) async fn mark(
             "id": mark.id,
             "at": shown::seconds(mark.at),
         }))),
-        _ => Err(not_answered(NotAnswered::Busy)),
+        Answered::TooMany => Err(Problem::new(
+            Code::Conflict,
+            "the call has as many marks as it may",
+        )),
+        Answered::Done | Answered::Blanked { .. } => Err(not_answered(NotAnswered::Busy)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What people who look after a call ask of it, and what they are told of it while it runs.
 //!
-//! A pause by hand hides every leg from a second before the newest sample that had arrived until it is resumed, or
-//! the call ends; blanking hides the last seconds. What has left already cannot be taken back, and is told.
+//! A pause by hand hides every leg from a second before the newest sample that had arrived until a second after the
+//! one that had when it is resumed, or until the call ends; blanking hides the last seconds. What has left already cannot be taken back, and is told.
 //!
 //! **Architecture invariant:** between a pause and its resumption no sample leaves unhidden, whatever arrives,
 //! is answered or is asked for meanwhile. Does not know who asks.
@@ -15,6 +15,9 @@ use crate::policy::{Redaction, Rule};
 
 /// What a pause hides before the moment at which it is asked for: people are late.
 const BEFORE_PAUSE: MediaTime = MediaTime::from_millis(1_000);
+/// What a pause hides after the newest sample that had arrived when it was resumed: what was said by then may still be
+/// on its way.
+const UNDER_WAY: MediaTime = MediaTime::from_millis(1_000);
 
 /// How a pause by hand is told.
 const PAUSE: Words = Words {
@@ -153,14 +156,14 @@ impl Session {
         self.paused_since().unwrap_or(start)
     }
 
-    /// What is said from now on is recorded again. Whether there was a pause.
+    /// What is said from now on is recorded again, once what was said before has arrived. Whether there was a pause.
     pub fn handle_resume(&mut self) -> bool {
-        let head = self.head();
+        let end = self.head() + UNDER_WAY;
         let mut open = self.by_hand.0.iter_mut();
         let Some(open) = open.find(|stretch| stretch.end.is_none()) else {
             return false;
         };
-        open.end = Some(head);
+        open.end = Some(end);
         self.make_plan();
         true
     }

@@ -269,7 +269,7 @@ async fn paced_what_is_paused_by_hand_is_not_in_the_recording() {
         (&resumed["state"], &resumed["by"]),
         (&json!("recording"), &Value::Null)
     );
-    has_come(&office, &seoul, "CA1", 3.7).await;
+    has_come(&office, &seoul, "CA1", 4.4).await;
     let blanked = post(&office, &seoul, "CA1/blank", "{\"seconds\": 1}").await;
     assert_eq!(blanked["too_late"], 0.0);
     let wrong = office
@@ -291,7 +291,8 @@ async fn paced_what_is_paused_by_hand_is_not_in_the_recording() {
     let (report, recorded) = gateway.recording("CA1").await;
     let input = played(5);
     let hidden = [
-        samples(&paused["since"])..samples(&resumed["at"]),
+        // What was said before the button was pressed may still have been on its way.
+        samples(&paused["since"])..samples(&resumed["at"]) + 8_000,
         samples(&blanked["from"])..samples(&blanked["to"]),
     ];
     assert!(
@@ -345,7 +346,9 @@ async fn paced_what_is_paused_by_hand_is_not_in_the_recording() {
         Value::Null,
         "its end is open"
     );
-    assert_eq!(of(&watched, "hidden").len(), 4);
+    // On a slow machine the one begins where the other ends.
+    let stretches = 1 + usize::from(hidden[0].end < hidden[1].start);
+    assert_eq!(of(&watched, "hidden").len(), 2 * stretches);
     assert_eq!(of(&watched, "mark")[0]["at_s"], mark["at"]);
     assert_eq!(of(&watched, "message")[0]["id"], told["id"]);
     assert_eq!(of(&watched, "ended")[0]["reason"], Value::Null);

@@ -202,6 +202,8 @@ pub enum Answered {
     },
     /// The mark.
     Marked(Mark),
+    /// The call has as many marks as it may.
+    TooMany,
 }
 
 /// Why a call's task did not do what it was asked for.

@@ -101,10 +101,10 @@ fn play(call: &Call) -> Played {
                     assert_eq!(session.handle_resume(), paused.is_some());
                     assert_eq!(session.paused_since(), None);
                     if let Some((left, from)) = paused.take() {
-                        played.must.push((from, head));
-                        played
-                            .may
-                            .push((left.max(from.saturating_sub(8_000)), head));
+                        // What was said before may still be on its way.
+                        let end = head + 8_000;
+                        played.must.push((from, end));
+                        played.may.push((left.max(from.saturating_sub(8_000)), end));
                     }
                 }
                 Ask::Blank(millis) => {
@@ -237,7 +237,9 @@ fn a_pause_and_blanking_change_what_is_hiding() {
     assert_eq!(session.attention(), Attention::Nothing);
     assert!(session.handle_resume());
     assert!(!session.handle_resume());
-    assert_eq!(session.hiding().count(), 0);
+    let spans: Vec<_> = session.hiding().map(|hidden| hidden.span).collect();
+    let under_way = MediaTime::from_millis(1_000);
+    assert_eq!(spans, [crate::audio::Span::new(MediaTime::ZERO, under_way)]);
     let blanked = session.handle_blank(MediaTime::from_millis(500));
     assert!(blanked.span.is_empty());
     assert_eq!(blanked.too_late, MediaTime::ZERO, "nothing was said");
