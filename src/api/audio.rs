@@ -6,10 +6,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use super::Api;
-use super::calls::blocking;
+use super::calls::{Placed, blocking};
 use super::problem::Problem;
-use crate::store::vault::{RecordName, StoredAudio};
+use crate::store::vault::StoredAudio;
 
 /// Bytes that are opened at once: half a minute of one channel at 8 kHz.
 const PIECE: usize = 512 * 1024;
@@ -22,9 +21,9 @@ pub(super) struct Range {
 }
 
 /// Opens a call's recording.
-pub(super) async fn open(api: &Api, name: &RecordName) -> Result<StoredAudio, Problem> {
-    let vault = api.services.vault.clone();
-    let name = name.clone();
+pub(super) async fn open(call: &Placed) -> Result<StoredAudio, Problem> {
+    let vault = call.vault.clone();
+    let name = call.name.clone();
     Ok(blocking(move || vault.audio(&name)).await??)
 }
 

@@ -1,5 +1,7 @@
 //! Which call a request is about, where it was, and whether it may be touched.
 
+use std::collections::BTreeMap;
+
 use axum::extract::Path;
 
 use super::Shared;
@@ -7,7 +9,7 @@ use super::problem::{Code, Problem};
 use crate::access::{Decision, Identity, Permission, Subject, permits};
 use crate::call::particulars::Label;
 use crate::store::index::IndexedCall;
-use crate::store::vault::RecordName;
+use crate::store::vault::{RecordName, Vault};
 
 /// A call that somebody may touch, and where it was.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(super) struct Placed {
     pub(super) name: RecordName,
     /// What the index knows; `None` for one that is not in it.
     pub(super) facts: Option<Box<IndexedCall>>,
+    /// The store, which gives out what is locked away to who reviews it.
+    pub(super) vault: Vault,
 }
 
 /// Where a call was.
@@ -24,6 +28,13 @@ pub(super) fn place(call: &IndexedCall) -> Subject<'_> {
         queue: call.queue.as_ref().map(Label::as_str),
         agent: call.agent.as_ref().map(Label::as_str),
     }
+}
+
+/// Seconds hidden of each kind, for who may not know kinds: all of them together.
+pub(super) fn all_as_one(hidden_s: &BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let all: f64 = hidden_s.values().sum();
+    let all = (all > 0.0).then(|| ("hidden".to_owned(), all));
+    all.into_iter().collect()
 }
 
 impl Placed {
@@ -50,9 +61,10 @@ impl Shared {
             let asked = name.clone();
             blocking(move || vault.record(&asked)).await??;
         }
-        let placed = Placed {
+        let mut placed = Placed {
             name,
             facts: facts.map(Box::new),
+            vault: self.services.vault.clone(),
         };
         self.authorise(identity, permission, &placed).await?;
         let is_locked = placed.facts.as_ref().is_some_and(|call| call.quarantined);
@@ -61,11 +73,10 @@ impl Shared {
             Permission::PlayRecording | Permission::ExportRecording | Permission::ReadTranscript
         );
         let may_review = permits(identity, Permission::ReviewQuarantine, placed.subject());
-        if is_locked && hears && !may_review.is_allowed() {
-            return Err(Problem::new(
-                Code::LockedAway,
-                "something was heard in this recording afterwards; it is locked away until it was looked at",
-            ));
+        if may_review.is_allowed() {
+            placed.vault = placed.vault.opening_quarantined();
+        } else if is_locked && hears {
+            return Err(Problem::locked_away());
         }
         Ok(placed)
     }

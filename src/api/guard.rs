@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, HeaderName, ORIGIN,
@@ -15,7 +17,7 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::pages::Framed;
 use super::problem::{Code, Problem};
@@ -35,6 +37,10 @@ const BURST: f64 = 200.0;
 const PER_SECOND: f64 = 50.0;
 /// What a script or style of our pages counts, which costs less than refusing it would.
 const ASSET: f64 = 0.1;
+/// Longest accepted body in bytes.
+const LONGEST_BODY: usize = 64 * 1024;
+/// It comes within so long, or its connection is for others.
+const BODY: Duration = Duration::from_secs(15);
 /// Addresses that are remembered.
 const MOST: usize = 10_000;
 
@@ -120,9 +126,22 @@ pub(super) async fn guard(
                 head.extensions.insert(Arc::new(identity));
                 head.extensions.insert(proof);
             }
-            next.run(Request::from_parts(head, body)).await
+            match whole(body).await {
+                Ok(body) => next.run(Request::from_parts(head, body)).await,
+                Err(problem) => problem.into_response(),
+            }
         }
         Err(problem) => problem.into_response(),
+    }
+}
+
+/// A body, once all of it is there.
+async fn whole(body: Body) -> Result<Body, Problem> {
+    match timeout(BODY, to_bytes(body, LONGEST_BODY)).await {
+        Ok(Ok(bytes)) => Ok(bytes.into()),
+        // A connection that broke gets no answer anyway.
+        Ok(Err(_)) => Err(Problem::new(Code::TooLong, "the body is too long")),
+        Err(_) => Err(Problem::new(Code::TooSlow, "the body did not come in time")),
     }
 }
 

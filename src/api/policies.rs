@@ -108,7 +108,7 @@ pub(super) async fn try_policy(
     )
     .await?;
     let vault = api.services.vault.clone();
-    let tried = blocking(move || {
+    let tried = api.long.run(move || {
         let report: Report = read(&vault, &call, Content::Report)?;
         let words: Vec<Utterance> = read(&vault, &call, Content::Transcript)?;
         Ok::<_, Problem>(try_on(&policy, &report, &words))

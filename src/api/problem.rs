@@ -43,6 +43,8 @@ pub(crate) enum Code {
     Conflict,
     /// The body is too long.
     TooLong,
+    /// The body did not come in time.
+    TooSlow,
     /// The body is not JSON.
     NotJson,
     /// The recording has no such bytes.
@@ -72,6 +74,7 @@ impl Code {
             Code::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Code::Conflict => StatusCode::CONFLICT,
             Code::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Code::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Code::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::WrongRange => StatusCode::RANGE_NOT_SATISFIABLE,
             Code::LockedAway => StatusCode::LOCKED,
@@ -138,6 +141,19 @@ impl Problem {
         }
     }
 
+    /// Others have long work done.
+    pub(crate) fn busy(seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(
+                Code::Unavailable,
+                format!(
+                    "others are having the log or many calls looked through; try again in {seconds} s"
+                ),
+            )
+        }
+    }
+
     /// A recording has not the bytes that were asked for (RFC 9110, 15.5.17).
     pub(crate) fn wrong_range(length: u64) -> Self {
         Self {
@@ -155,6 +171,14 @@ impl Problem {
         Self::new(
             Code::Unavailable,
             format!("{what} failed; the gateway's log says why"),
+        )
+    }
+
+    /// Something was heard in a recording after its call.
+    pub(crate) fn locked_away() -> Self {
+        Self::new(
+            Code::LockedAway,
+            "something was heard in this recording afterwards; it is locked away until it was looked at",
         )
     }
 
@@ -192,6 +216,7 @@ impl From<VaultError> for Problem {
             VaultError::Missing { .. } | VaultError::Shredded { .. } => {
                 Self::new(Code::NoSuchPart, error.to_string())
             }
+            VaultError::Quarantined { .. } => Self::locked_away(),
             VaultError::Sealed { .. }
             | VaultError::Misplaced { .. }
             | VaultError::Shortened { .. }

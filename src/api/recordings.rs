@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
-use super::calls::{Placed, blocking, place};
+use super::calls::{Placed, all_as_one, blocking, place};
 use super::problem::{Code, Problem, ProblemDocument};
-use super::query::Query;
+use super::query::{Query, limit};
 use super::{Api, audio};
 use crate::access::{Decision, Denial, Identity, Permission, Subject, View, permits, view_of};
 use crate::egress::Report;
@@ -122,11 +122,7 @@ impl Found {
             hidden_s: if sees_kinds {
                 call.hidden_s
             } else {
-                let all: f64 = call.hidden_s.values().sum();
-                [("hidden".to_owned(), all)]
-                    .into_iter()
-                    .filter(|(_, seconds)| *seconds > 0.0)
-                    .collect()
+                all_as_one(&call.hidden_s)
             },
             alerts: sees_alerts.then_some(call.alerts),
             name: call.name,
@@ -179,11 +175,7 @@ pub(super) async fn list(
             return Err(api.deny(&identity, permission, denial, None).await);
         }
     }
-    let limit = match search.limit.as_deref().map(str::parse) {
-        None => PAGE,
-        Some(Ok(limit)) if (1..=LONGEST_PAGE).contains(&limit) => limit,
-        Some(_) => return Err(bad("limit: expected 1 to 500")),
-    };
+    let limit = limit(search.limit.as_deref(), PAGE, LONGEST_PAGE)?;
     let quarantined = match search.quarantined.as_deref().map(str::parse) {
         None => None,
         Some(Ok(quarantined)) => Some(quarantined),
@@ -303,7 +295,7 @@ pub(super) async fn detail(
     path: Path<String>,
 ) -> Result<Json<Detail>, Problem> {
     let call = api.call(path, &identity, Permission::ReadReport).await?;
-    let vault = api.services.vault.clone();
+    let vault = call.vault.clone();
     let name = call.name.clone();
     let (audio, report) = blocking(move || {
         let audio = vault.audio(&name).ok().map(|audio| {
@@ -402,7 +394,7 @@ pub(super) async fn transcript(
     let call = api
         .call(path, &identity, Permission::ReadTranscript)
         .await?;
-    let text = document(&api, &call, Content::Transcript).await?;
+    let text = document(&call, Content::Transcript).await?;
     let unreadable = |_| Problem::new(Code::Altered, "the transcript is not readable");
     let said: Vec<Utterance> = serde_json::from_slice(&text).map_err(unreadable)?;
     let view = view_of(&identity, call.subject());
@@ -436,12 +428,8 @@ fn shown(mut said: Utterance, view: View) -> Option<Utterance> {
     Some(said)
 }
 
-async fn document(
-    api: &Api,
-    call: &Placed,
-    content: Content,
-) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let vault = api.services.vault.clone();
+async fn document(call: &Placed, content: Content) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let vault = call.vault.clone();
     let name = call.name.clone();
     Ok(blocking(move || vault.document(&name, content)).await??)
 }
@@ -466,7 +454,7 @@ pub(super) async fn play(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let call = api.call(path, &identity, Permission::PlayRecording).await?;
-    let opened = audio::open(&api, &call.name).await?;
+    let opened = audio::open(&call).await?;
     let range = audio::range(&headers, opened.length())?;
     let who = super::audit::actor(&identity);
     let name = call.name.as_str();
@@ -514,13 +502,13 @@ pub(super) async fn export(
     let name = call.name.as_str();
     let (mut response, file) = match content {
         None => {
-            let opened = audio::open(&api, &call.name).await?;
+            let opened = audio::open(&call).await?;
             api.tell_of_call(&identity, action, name, part).await?;
             (audio::answer(opened, None), format!("{name}.wav"))
         }
         Some(content) => {
             let view = view_of(&identity, call.subject());
-            let text = document(&api, &call, content).await?;
+            let text = document(&call, content).await?;
             let value = match content {
                 Content::Report => shown_report(&text, &identity, call.subject())?,
                 _ => {
@@ -564,11 +552,11 @@ pub(super) async fn evidence(
         return Err(Problem::new(Code::NoSuchPart, "no audit log is kept"));
     };
     let name = call.name.as_str().to_owned();
-    let collected = blocking(move || {
+    let collected = api.long.run(move || {
         let keys = KeyFiles::new(&log.keys).load()?;
         Bundle::collect(&log.files(), &name, &keys, |_, _| {})
-    })
-    .await?;
+    });
+    let collected = collected.await?;
     let bundle = collected.map_err(|error| Problem::internal("collecting the evidence", &error))?;
     let action = Action::EvidenceExported;
     let name = call.name.as_str();

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use utoipa::IntoParams;
 
 use super::Api;
-use super::calls::{blocking, place};
+use super::calls::{all_as_one, place};
 use super::problem::{Code, Problem, ProblemDocument};
 use super::query::Query;
 use crate::access::{Identity, Permission, Subject, permits};
@@ -74,17 +74,26 @@ pub(super) async fn report(
         Subject::Gateway,
     );
     let log = api.services.log.as_ref().map(|log| log.files());
-    let log = log.filter(|_| sees_all.is_allowed());
     let runtime = Handle::current();
     // The audit log is read from its beginning, which blocks.
-    let text = blocking(move || {
-        let is_wanted = |call: &IndexedCall| {
-            permits(&identity, Permission::ReadComplianceReports, place(call)).is_allowed()
+    let text = api.long.run(move || {
+        let shown = |mut call: IndexedCall| {
+            let may = |permission| permits(&identity, permission, place(&call)).is_allowed();
+            let is_wanted = may(Permission::ReadComplianceReports);
+            let (sees_kinds, sees_alerts) = (may(Permission::SeeKinds), may(Permission::SeeAlerts));
+            if !sees_kinds {
+                call.hidden_s = all_as_one(&call.hidden_s);
+            }
+            if !sees_alerts {
+                call.alerts.clear();
+            }
+            is_wanted.then_some(call)
         };
         let sources = Sources {
             index: &index,
             log,
-            is_wanted: &is_wanted,
+            tells_log: sees_all.is_allowed(),
+            shown: &shown,
         };
         let summary = runtime.block_on(gather(&sources, &period, by))?;
         written(form, &period, &summary)

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -16,9 +15,6 @@ use super::{
     pages, policies, recordings, reports, signing_in, trail, webhooks,
 };
 use crate::access::Permission;
-
-/// Longest accepted body in bytes.
-const LONGEST_BODY: usize = 64 * 1024;
 
 /// What a route takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -428,7 +424,6 @@ impl Interface {
                 router.route(path, page.fallback(wrong_method))
             })
             .fallback(unknown_page)
-            .layer(DefaultBodyLimit::max(LONGEST_BODY))
             .layer(from_fn(guard::headers))
             .with_state(api)
     }

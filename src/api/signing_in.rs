@@ -68,9 +68,6 @@ where
         match Json::<T>::from_request(request, state).await {
             Ok(Json(body)) => Ok(Self(body)),
             Err(rejection) => Err(match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => {
-                    Problem::new(Code::TooLong, "the body is too long")
-                }
                 StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
                     Code::NotJson,
                     "expected JSON, with the header Content-Type: application/json",

@@ -5,9 +5,8 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::calls::blocking;
 use super::problem::{Code, Problem, ProblemDocument};
-use super::query::Query;
+use super::query::{Query, limit};
 use super::{Api, Shared};
 use crate::store::audit::{
     Action, AuditError, Entry, EntryFilter, KeyFiles, LogSettings, Verdict, Verification,
@@ -15,9 +14,9 @@ use crate::store::audit::{
 };
 
 /// Entries of a page, unless told otherwise.
-const PAGE: usize = 100;
+const PAGE: u32 = 100;
 /// The most that may be asked for.
-const LONGEST_PAGE: usize = 1_000;
+const LONGEST_PAGE: u32 = 1_000;
 
 /// Which entries.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -61,11 +60,7 @@ pub(super) async fn entries(
         Some(Ok(before)) => before,
         Some(Err(_)) => return Err(bad("before: expected the number of an entry")),
     };
-    let limit = match wanted.limit.as_deref().map(str::parse) {
-        None => PAGE,
-        Some(Ok(limit)) if (1..=LONGEST_PAGE).contains(&limit) => limit,
-        Some(_) => return Err(bad("limit: expected 1 to 1000")),
-    };
+    let limit = limit(wanted.limit.as_deref(), PAGE, LONGEST_PAGE)? as usize;
     let action = match wanted.action {
         None => None,
         Some(name) => Some(
@@ -79,7 +74,7 @@ pub(super) async fn entries(
         ..EntryFilter::default()
     };
     let files = api.log()?.files();
-    let read = blocking(move || {
+    let read = api.long.run(move || {
         // One more says whether there is another page.
         let mut last = std::collections::VecDeque::with_capacity(limit + 2);
         let read = entries_of(&files, &filter, |line| {
@@ -119,7 +114,7 @@ pub(super) async fn entries(
 ))]
 pub(super) async fn verify(State(api): State<Api>) -> Result<Json<Verdict>, Problem> {
     let settings = api.log()?.clone();
-    let verified = blocking(move || {
+    let verified = api.long.run(move || {
         let keys = KeyFiles::new(&settings.keys);
         let with = Verification {
             hmac: Some(keys.load_hmac()?),

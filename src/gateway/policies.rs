@@ -87,7 +87,8 @@ impl Policies {
     }
 
     /// Puts a policy to use for calls that begin from now on, if the one in use is that of version `before`. What was
-    /// in the file is kept beside it. `agreed` is asked when nothing can go wrong any more but writing. Blocks.
+    /// in the file is kept beside it. `agreed` is asked when all is written that can be before,
+    /// so that hardly anything can go wrong afterwards. Blocks.
     pub fn activate(
         &self,
         text: &str,
@@ -108,11 +109,17 @@ impl Policies {
                 "the configuration names no policy file, into which this would be written; add policy.file and restart"
             );
         };
-        agreed(&policy)?;
+        let cannot = |place: PathBuf| move || format!("{}: cannot be written", place.display());
         let old = file.with_added_extension(current.version());
-        std::fs::copy(file, &old)
-            .with_context(|| format!("{}: cannot be written", old.display()))?;
-        replace(file, text)?;
+        std::fs::copy(file, &old).with_context(cannot(old.clone()))?;
+        let new = file.with_added_extension("new");
+        write(&new, text).with_context(cannot(new.clone()))?;
+        if let Err(error) = agreed(&policy) {
+            // It is not to be taken for one that was agreed to.
+            let _ = std::fs::remove_file(&new);
+            return Err(error);
+        }
+        take_place(&new, file).with_context(cannot(file.clone()))?;
         *self.in_use.lock() = Arc::clone(&policy);
         tracing::info!(
             version = policy.version(),
@@ -123,16 +130,19 @@ impl Policies {
     }
 }
 
-/// Writes a file whole or not at all.
-fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
-    let new = file.with_added_extension("new");
-    let write = || {
-        let mut written = std::fs::File::create(&new)?;
-        written.write_all(text.as_bytes())?;
-        written.sync_all()?;
-        std::fs::rename(&new, file)
-    };
-    write().with_context(|| format!("{}: cannot be written", file.display()))
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut written = std::fs::File::create(file)?;
+    written.write_all(text.as_bytes())?;
+    written.sync_all()
+}
+
+/// A file takes the place of another in its folder, for good.
+fn take_place(new: &Path, file: &Path) -> std::io::Result<()> {
+    std::fs::rename(new, file)?;
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// What would have been otherwise in a past call.

@@ -35,7 +35,7 @@ use super::alerting::Alerting;
 use super::call::Transcriber;
 use super::policies::PolicyInUse;
 use super::retention::Calls;
-use super::taping::{Tape, TapeFactory};
+use super::taping::{Around, Tape, TapeFactory};
 use crate::egress::{CallFacts, EngineWork};
 use crate::engine::{Recogniser, RecogniserFactory};
 use crate::session::CleanAudio;
@@ -234,7 +234,9 @@ impl SecondListener {
                     return Some(name);
                 }
             }
-            let found = vault.not_heard_again(QUEUE).unwrap_or_else(|error| {
+            // Those that failed are found again, and must not hide the others.
+            let most = QUEUE + self.state().failed.len();
+            let found = vault.not_heard_again(most).unwrap_or_else(|error| {
                 let error = error.to_string();
                 tracing::warn!(error, "the store cannot be looked through");
                 Vec::new()
@@ -243,7 +245,8 @@ impl SecondListener {
             let State {
                 waiting, failed, ..
             } = &mut *state;
-            waiting.extend(found.into_iter().filter(|name| !failed.contains(name)));
+            let others = found.into_iter().filter(|name| !failed.contains(name));
+            waiting.extend(others.take(QUEUE));
             if waiting.is_empty() {
                 let nothing = |state: &mut State| state.waiting.is_empty() && !state.stops;
                 drop(self.wake.wait_timeout_while(state, LOOK_THROUGH, nothing));
@@ -348,24 +351,16 @@ struct ListenedTapes {
     listener: Arc<SecondListener>,
 }
 
-impl TapeFactory for ListenedTapes {
-    fn create(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
+impl Around for ListenedTapes {
+    fn inside(&self) -> &dyn TapeFactory {
+        &*self.tapes
+    }
+
+    fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
         Ok(Box::new(ListenedTape {
             tape: self.tapes.create(facts)?,
             listener: Arc::clone(&self.listener),
         }))
-    }
-
-    fn check(&self) -> anyhow::Result<()> {
-        self.tapes.check()
-    }
-
-    fn begin(&self) -> anyhow::Result<()> {
-        self.tapes.begin()
-    }
-
-    fn degraded(&self) -> Option<String> {
-        self.tapes.degraded()
     }
 }
 

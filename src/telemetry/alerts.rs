@@ -69,6 +69,13 @@ named! {
     }
 }
 
+impl AlertKind {
+    /// Whether an alert of this kind tells what kind of data was said.
+    pub fn tells_kind(self) -> bool {
+        self == Self::HiddenKind
+    }
+}
+
 named! {
     /// How urgent an alert is, the least first.
     Severity {

@@ -12,6 +12,7 @@ use crate::gateway::live::{
     CallState, Decided, Facts, Happening, Levels, LiveCall, Mark, Message, Now, Past, Published,
     Said, Told, What,
 };
+use crate::telemetry::alerts::AlertKind;
 
 /// In place of a kind that somebody may not know.
 const SENSITIVE: &str = "sensitive";
@@ -35,6 +36,14 @@ impl Form {
     /// Which of the few forms it is.
     fn number(self) -> usize {
         usize::from(self.kinds) * 2 + usize::from(self.alerts)
+    }
+
+    /// Whether an alert is shown, which is as `/api/v1/alerts` has it.
+    fn shows(self, alert: &Value) -> bool {
+        let kind = AlertKind::ALL
+            .iter()
+            .find(|kind| alert["kind"] == kind.name());
+        self.alerts && (self.kinds || !kind.is_some_and(|kind| kind.tells_kind()))
     }
 
     /// That somebody paused a call is no kind of data.
@@ -115,7 +124,8 @@ pub(super) fn past(facts: &Facts, past: &Past, form: Form, view: View) -> Map<St
     }
     put("marks", past.marks.iter().map(mark).collect());
     if form.alerts {
-        put("alerts", past.alerts.clone());
+        let alerts = past.alerts.iter().filter(|alert| form.shows(alert));
+        put("alerts", alerts.cloned().collect());
     }
     fields.insert("peaks".into(), levels(facts, &past.peaks));
     fields
@@ -158,7 +168,7 @@ pub(super) fn event(
         Happening::Said(_) if view == View::Nothing => return None,
         Happening::Said(_) => "words",
         Happening::Levels(_) => "levels",
-        Happening::Alert(_) if !form.alerts => return None,
+        Happening::Alert(alert) if !form.shows(alert) => return None,
         Happening::Alert(_) => "alert",
         Happening::Marked(_) => "mark",
         Happening::Message(_) => "message",

@@ -336,6 +336,7 @@ export default {
   "problem.wrong_method": "This gateway does not offer this.",
   "problem.conflict": "It cannot be done as things are:",
   "problem.too_long": "That is too long.",
+  "problem.too_slow": "The request did not arrive in time.",
   "problem.not_json": "The request was not understood.",
   "problem.wrong_range": "The recording has no such place.",
   "problem.locked_away": "The recording is locked away until it was looked at.",

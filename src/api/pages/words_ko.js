@@ -336,6 +336,7 @@ export default {
   "problem.wrong_method": "이 게이트웨이에서는 제공하지 않습니다.",
   "problem.conflict": "현재 상태에서는 할 수 없습니다:",
   "problem.too_long": "너무 깁니다.",
+  "problem.too_slow": "요청이 제때 도착하지 않았습니다.",
   "problem.not_json": "요청을 이해하지 못했습니다.",
   "problem.wrong_range": "녹취에 그런 위치가 없습니다.",
   "problem.locked_away": "검토될 때까지 격리된 녹취입니다.",

@@ -13,10 +13,12 @@ use crate::store::summary::{By, Summary};
 pub struct Sources<'a> {
     /// What is known of calls.
     pub index: &'a Index,
-    /// The audit log, if one is kept and all of it may be told. It is read by blocking.
+    /// The audit log, if one is kept. It is read by blocking.
     pub log: Option<Folder>,
-    /// Whether a call is one of those that are asked for.
-    pub is_wanted: &'a (dyn Fn(&IndexedCall) -> bool + Sync),
+    /// Whether all of the log may be told, refusals and deeds among it, and not only what became of the calls.
+    pub tells_log: bool,
+    /// What of a call is told; `None`: it is not one of those that are asked for.
+    pub shown: &'a (dyn Fn(IndexedCall) -> Option<IndexedCall> + Sync),
 }
 
 /// Sums up a period.
@@ -37,13 +39,13 @@ pub async fn gather(sources: &Sources<'_>, period: &Period, by: By) -> anyhow::R
                 heard.insert(call.clone(), outcome.to_owned());
             }
             let is_within = |time| time >= period.from && time < period.to;
-            if entry.timestamp().is_some_and(is_within) {
+            if sources.tells_log && entry.timestamp().is_some_and(is_within) {
                 summary.add_entry(&entry);
             }
             true
         });
         match read {
-            Ok(()) => summary.has_audit = true,
+            Ok(()) => summary.has_audit = sources.tells_log,
             // Nothing happened yet.
             Err(AuditError::NoLog { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -57,9 +59,9 @@ pub async fn gather(sources: &Sources<'_>, period: &Period, by: By) -> anyhow::R
     sources
         .index
         .each(&query, |call| {
-            if !(sources.is_wanted)(&call) {
+            let Some(call) = (sources.shown)(call) else {
                 return;
-            }
+            };
             let second = heard.get(call.name.as_str());
             summary.add(&call, second.map(String::as_str));
         })
