@@ -6,5 +6,6 @@
 mod driver;
 mod live;
 mod records;
+mod spoken;
 
 pub(crate) use driver::Browser;
