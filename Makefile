@@ -7,7 +7,7 @@ FLAGS = --release --locked
 HUSHGATE = target/release/hushgate
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test deploy-check acceptance kills bench bench-connections bench-passthrough bench-rtp bench-store fuzz interop install-tools build model samples fmt lint clean
+.PHONY: help demo test deploy-check acceptance kills bench bench-connections bench-passthrough bench-rtp bench-store bench-dashboards fuzz interop install-tools build model samples fmt lint clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-rtp: install-tools ## Measure how many RTP calls a core takes without reco
 bench-store: install-tools ## Measure searches among 100,000 calls on SQLite and PostgreSQL (two minutes; wants `make interop`)
 	$(CARGO) bench --profile release --locked --bench store
 
+bench-dashboards: interop ## Measure what 20 open dashboards cost beside 50 calls, and a page's frames (a minute)
+	$(CARGO) bench --profile release --locked --bench dashboards
+
 FUZZ_SECONDS ?= 60
 FUZZ = $(CARGO) +nightly fuzz
 FUZZ_TARGETS = detect wav twilio audiohook audiosocket chan_websocket audio_fork vonage rtp sip \
@@ -71,6 +74,11 @@ interop: ## Fetch the foreign software that tests try the gateway with (pinned b
 	  cp tests/interop/package.json tests/interop/package-lock.json target/interop/ && \
 	  (cd target/interop && npm ci --no-audit --no-fund --ignore-scripts --loglevel error) && \
 	  cp tests/interop/package-lock.json target/interop/node_modules/.lock; fi
+	@if ! cmp -s tests/interop/requirements.txt target/interop/python/.lock; then \
+	  rm -rf target/interop/python && \
+	  python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps \
+	    --require-hashes --only-binary :all: --target target/interop/python -r tests/interop/requirements.txt && \
+	  cp tests/interop/requirements.txt target/interop/python/.lock; fi
 
 install-tools: ## Install the compilers and libraries that are missing
 	@.ci/install
