@@ -4,6 +4,7 @@
 //! full. A call that misbehaves slows down, loses or ends only itself.
 
 pub mod alerting;
+pub mod archiving;
 pub mod audit;
 pub mod erasing;
 pub mod live;

@@ -221,11 +221,19 @@ impl From<VaultError> for Problem {
             | VaultError::Misplaced { .. }
             | VaultError::Shortened { .. }
             | VaultError::Document { .. }
-            | VaultError::KeyFile { .. } => {
+            | VaultError::KeyFile { .. }
+            | VaultError::Replaced { .. } => {
                 tracing::error!(%error, "a record cannot be read");
                 Self::new(
                     Code::Altered,
                     "the record is not what was sealed; the gateway's log says where",
+                )
+            }
+            VaultError::Archive { .. } => {
+                tracing::error!(%error, "the object store does not give a record");
+                Self::new(
+                    Code::Unavailable,
+                    "the object store does not give the record; the gateway's log says why",
                 )
             }
             _ => Self::internal("the store", &error),

@@ -22,6 +22,7 @@ use crate::engine::{self, Engine, HearingSettings, blas};
 use crate::gateway::records;
 use crate::model::{self, ggml};
 use crate::speech::{Window, WindowId};
+use crate::store::archive;
 
 /// Room for about nine hours of calls.
 const LEAST_FREE_BYTES: u64 = 1 << 30;
@@ -93,6 +94,7 @@ pub(super) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(store) => {
             checks.extend(recordings(&store.path));
             checks.push(store_keys(store));
+            checks.extend(store.archive.as_ref().map(object_store));
         }
     }
     checks.push(port(config.listen));
@@ -197,6 +199,22 @@ fn model_checks(engine: Engine, name: &str) -> Vec<Check> {
         info.precision
     );
     vec![Check::good("model", found), speed(engine, &path)]
+}
+
+/// Puts something into the object store, reads it back and deletes it.
+fn object_store(archive: &crate::config::store::Archive) -> Check {
+    let tried = records::archive(archive).and_then(|there| {
+        archive::check(&*there)?;
+        Ok(there.place().to_owned())
+    });
+    match tried {
+        Ok(place) => Check::good("object store", format!("{place} takes, gives and deletes")),
+        Err(error) => Check::bad(
+            "object store",
+            format!("{error:#}"),
+            "mend [store.archive], the bucket or the network; until then recordings stay on the disk",
+        ),
+    }
 }
 
 /// Times one window. The first run is not counted: it touches all memory for the first time.

@@ -14,9 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::shared::{SharedArguments, print, recognisers, runtime, second_recognisers};
 use crate::api::metrics::Metrics;
+use crate::config::store::Store;
 use crate::config::{Config, MaxCalls, Overrides};
 use crate::engine::pool::{Pool, PoolSettings};
 use crate::gateway::alerting::Alerting;
+use crate::gateway::archiving::Archiver;
 use crate::gateway::audit::Auditor;
 use crate::gateway::notes::{Listens, Notes};
 use crate::gateway::requests::Desk;
@@ -198,6 +200,10 @@ fn serve(
         None => settings,
     };
     settings.tapes.begin()?;
+    let archiver = match &config.store {
+        Some(store) if arguments.recordings.is_none() => archiver(store, &metrics)?,
+        _ => None,
+    };
     let live = Arc::clone(&settings.live);
     raise_open_files(config.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -336,6 +342,9 @@ fn serve(
                 tracing::warn!("a recogniser did not end");
             }
         }
+        if let Some(archiver) = archiver {
+            archiver.stop().await;
+        }
         custody_shutdown.cancel();
         if let Some(custody) = custody {
             custody.await.context("looking after the store failed")?;
@@ -350,6 +359,18 @@ fn serve(
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// Puts what is recorded into the object store, where there is one.
+fn archiver(store: &Store, metrics: &Arc<Metrics>) -> anyhow::Result<Option<Archiver>> {
+    let Some(archive) = &store.archive else {
+        return Ok(None);
+    };
+    let vault = records::open(store)?;
+    let archiver = Archiver::start(vault, archive.keep_local, Arc::clone(metrics));
+    Ok(Some(
+        archiver.context("there is no thread for the object store")?,
+    ))
 }
 
 /// Looks after what is stored, where there is a store: by its schedule, and at the request of commands.

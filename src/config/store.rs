@@ -2,6 +2,8 @@
 //!
 //! Keys never stand in the file: it names another file, an environment variable or a key service.
 
+mod archive;
+
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,11 +13,15 @@ use serde_json::json;
 use toml::Spanned;
 use zeroize::Zeroizing;
 
+use super::access::is_loopback;
 use super::file::{Source, wrong};
 use super::{ConfigError, quoted, quoted_path};
 use crate::call::Sensitive;
 use crate::store::database::{DatabaseSettings, Server};
 use crate::store::keys::{KeySource, Token, TransitSettings};
+
+pub use archive::Archive;
+use archive::ArchiveSection;
 
 /// Accepted times for a request to the key service, in seconds.
 const SECONDS: RangeInclusive<f64> = 0.1..=10.0;
@@ -31,6 +37,8 @@ pub struct Store {
     pub keys: KeySource,
     /// Where its index is, and what else is found by asking.
     pub database: DatabaseSettings,
+    /// Where recordings and transcripts of closed calls are put, besides the folder.
+    pub archive: Option<Archive>,
 }
 
 /// `[store]` as it is written.
@@ -42,6 +50,7 @@ pub(super) struct StoreSection {
     key_env: Option<Spanned<String>>,
     vault: Option<Spanned<VaultSection>>,
     database: Option<DatabaseSection>,
+    archive: Option<Spanned<ArchiveSection>>,
 }
 
 /// `[store.database]` as it is written.
@@ -88,7 +97,10 @@ impl Store {
                 lines.push(format!("url = {}", quoted(&service.url)));
                 lines.push(format!("mount = {}", quoted(&service.mount)));
                 lines.push(format!("key = {}", quoted(&service.key)));
-                lines.push(format!("token = {}", quoted(&token_reference(service))));
+                lines.push(format!(
+                    "token = {}",
+                    quoted(&secret_reference(&service.token))
+                ));
                 if let Some(file) = &service.authorities {
                     lines.push(format!("authorities = {}", quoted_path(file)));
                 }
@@ -107,6 +119,13 @@ impl Store {
             lines.push("\n[store.database]".into());
             lines.push(format!("url = {}", quoted(server.reference())));
         }
+        lines.push(
+            "# Recordings and transcripts in an S3-compatible object store: [store.archive]."
+                .into(),
+        );
+        if let Some(archive) = &self.archive {
+            lines.extend(archive.lines());
+        }
         lines
     }
 
@@ -121,7 +140,7 @@ impl Store {
                     "url": service.url,
                     "mount": service.mount,
                     "key": service.key,
-                    "token": token_reference(service),
+                    "token": secret_reference(&service.token),
                     "authorities": service.authorities.as_ref().map(|file| file.to_string_lossy()),
                     "timeout_seconds": service.timeout.as_secs_f64(),
                 });
@@ -130,12 +149,15 @@ impl Store {
         if let DatabaseSettings::Server(server) = &self.database {
             shown["database"] = json!({ "url": server.reference() });
         }
+        if let Some(archive) = &self.archive {
+            shown["archive"] = archive.to_json();
+        }
         shown
     }
 }
 
-fn token_reference(service: &TransitSettings) -> String {
-    match &service.token {
+fn secret_reference(secret: &Token) -> String {
+    match secret {
         Token::Environment(name, _) => format!("env:{name}"),
         Token::File(file) => format!("file:{}", file.display()),
     }
@@ -182,10 +204,15 @@ pub(super) fn store(
         Some(url) => DatabaseSettings::Server(reader.server(&url)?),
         None => DatabaseSettings::within(&path),
     };
+    let archive = section
+        .archive
+        .map(|section| reader.archive(section))
+        .transpose()?;
     Ok(Some(Store {
         path,
         keys,
         database,
+        archive,
     }))
 }
 
@@ -234,7 +261,7 @@ impl Reader<'_> {
             url: self.url(&span, section.url)?,
             mount: self.name("store.vault.mount", &span, section.mount, Some("transit"))?,
             key: self.name("store.vault.key", &span, section.key, None)?,
-            token: self.token(&span, section.token)?,
+            token: self.secret("store.vault.token", &span, section.token)?,
             authorities: section.authorities.map(|file| self.beside(&file)),
             timeout: Duration::from_secs_f64(seconds),
         })
@@ -247,32 +274,40 @@ impl Reader<'_> {
         written: Option<Spanned<String>>,
     ) -> Result<String, ConfigError> {
         let field = "store.vault.url";
-        let expected = "expected an address such as \"https://vault.example:8200\"";
         let Some(written) = written else {
-            return Err(self.error(section, field, &format!("is missing; {expected}")));
+            let problem = "is missing; expected an address such as \"https://vault.example:8200\"";
+            return Err(self.error(section, field, problem));
         };
-        let wrong = |problem: &str| self.error(&written.span(), field, problem);
-        let url = reqwest::Url::parse(written.get_ref()).map_err(|_| wrong(expected))?;
+        let (url, text) = self.bare_url(field, &written)?;
+        if url.scheme() == "http" && !is_loopback(&url) {
+            let problem =
+                "keys must not pass in clear; expected https, or an address of this machine";
+            return Err(self.error(&written.span(), field, problem));
+        }
+        Ok(text)
+    }
+
+    /// An address of nothing but a scheme, a host and a port, and its text without a slash at the end.
+    fn bare_url(
+        &self,
+        field: &str,
+        written: &Spanned<String>,
+    ) -> Result<(reqwest::Url, String), ConfigError> {
+        let wrong = || {
+            let expected = "expected an address such as \"https://name.example:8200\", without a path or a password";
+            self.error(&written.span(), field, expected)
+        };
+        let url = reqwest::Url::parse(written.get_ref()).map_err(|_| wrong())?;
         let is_bare = url.path() == "/"
             && url.query().is_none()
             && url.fragment().is_none()
             && url.username().is_empty()
             && url.password().is_none();
         if !is_bare || !["http", "https"].contains(&url.scheme()) {
-            return Err(wrong(expected));
+            return Err(wrong());
         }
-        let host = url.host_str().unwrap_or_default();
-        let host = host.trim_matches(['[', ']']);
-        let is_here = host == "localhost"
-            || host
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback());
-        if url.scheme() == "http" && !is_here {
-            return Err(wrong(
-                "keys must not pass in clear; expected https, or an address of this machine",
-            ));
-        }
-        Ok(url.as_str().trim_end_matches('/').to_owned())
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        Ok((url, text))
     }
 
     fn name(
@@ -332,12 +367,12 @@ impl Reader<'_> {
         Ok(server)
     }
 
-    fn token(
+    fn secret(
         &self,
+        field: &str,
         section: &Range<usize>,
         written: Option<Spanned<String>>,
     ) -> Result<Token, ConfigError> {
-        let field = "store.vault.token";
         let Some(written) = written else {
             let problem = "is missing; expected \"env:NAME\" or \"file:PATH\"";
             return Err(self.error(section, field, problem));

@@ -14,10 +14,11 @@ use zeroize::Zeroizing;
 
 use super::taping::{Tape, TapeFactory};
 use crate::call::Sensitive;
-use crate::config::store::Store;
+use crate::config::store::{self as config, Store};
 use crate::egress::report::Parties;
 use crate::egress::{CallFacts, EngineWork, ReportBuilder};
 use crate::session::CleanAudio;
+use crate::store::archive::{Archive, S3};
 use crate::store::database::DatabaseSettings;
 use crate::store::index::NumberKey;
 use crate::store::keys::{KeyService, KeySource, LocalKeys, Transit};
@@ -27,9 +28,20 @@ use indexing::Indexer;
 
 pub use indexing::{Reindexed, reindex, renew};
 
-/// The store that a configuration names, which need not exist yet. Fails when its keys cannot be read.
+/// The store that a configuration names, which need not exist yet. Fails when its keys cannot be read. An object
+/// store is not asked for anything.
 pub fn open(store: &Store) -> anyhow::Result<Vault> {
-    Ok(Vault::new(store.path.clone(), keys(&store.keys)?))
+    let vault = Vault::new(store.path.clone(), keys(&store.keys)?);
+    Ok(match &store.archive {
+        None => vault,
+        Some(archive) => vault.with_archive(self::archive(archive)?, archive.cache),
+    })
+}
+
+/// The object store that a configuration names.
+pub fn archive(archive: &config::Archive) -> anyhow::Result<Arc<dyn Archive>> {
+    let tls = super::tls::client(archive.s3.authorities.as_deref())?;
+    Ok(Arc::new(S3::new(&archive.s3, &tls)?))
 }
 
 /// Keys from where a configuration says.

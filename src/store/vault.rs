@@ -10,6 +10,8 @@
 //! STORE/revising/CALL, removing/CALL    marks: stretches of it are being erased; it is being removed
 //! STORE/quarantine/CALL.json      a mark: it is locked away
 //! STORE/number-key.json           the wrapped key that telephone numbers are hashed under
+//! STORE/calls/CALL/audio.archived    a mark: its bytes are in the object store, if there is one; so are transcripts
+//! STORE/fetched/, changed/, leaving/ what came back from there to be read; calls to be put there; objects to be deleted
 //! STORE/writer.lock, keys.lock, changes.lock    who records; who changes wrapped keys; who changes calls
 //! ```
 //!
@@ -19,6 +21,8 @@
 //!
 //! Does not know what a report says, and asks nobody's permission: who opens it does.
 
+mod archived;
+mod archiving;
 mod audio;
 mod call;
 mod files;
@@ -37,9 +41,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::archive::ArchiveError;
 use super::keys::{KeyError, KeyService};
 use super::sealed::{Content, SealError};
 
+pub use archived::digest_elsewhere;
+pub use archiving::{Archival, Local};
 pub use audio::StoredAudio;
 pub use call::CallWriter;
 pub use quarantine::Quarantine;
@@ -58,6 +65,8 @@ pub struct Vault {
     path: PathBuf,
     keys: Arc<dyn KeyService>,
     opens_quarantined: bool,
+    /// Where bytes of closed calls are besides the disk, if anywhere.
+    archiving: Option<Arc<archived::Archiving>>,
     /// How many steps it takes before it dies.
     #[cfg(test)]
     steps: Option<Arc<std::sync::atomic::AtomicUsize>>,
@@ -193,6 +202,33 @@ pub enum VaultError {
         /// Why.
         problem: String,
     },
+    /// The object store that has the bytes does not give them, or does not take them.
+    #[error("the {} of the call {name}: {cause}", content.name())]
+    Archive {
+        /// The call.
+        name: RecordName,
+        /// Which part.
+        content: Content,
+        /// Why.
+        cause: ArchiveError,
+    },
+    /// The bytes are in an object store, and none is known.
+    #[error(
+        "the {} of the call {name} is in an object store, and the configuration names none; put [store.archive] back",
+        content.name()
+    )]
+    NoArchive {
+        /// The call.
+        name: RecordName,
+        /// Which part.
+        content: Content,
+    },
+    /// The object store gave something else than what was put there.
+    #[error("{object} in the object store: is not what was put there: it was altered")]
+    Replaced {
+        /// The object's name.
+        object: String,
+    },
     /// The audio does not fit the recording that was begun.
     #[error("{name}: audio with {found}, the recording has {expected}")]
     Mismatch {
@@ -233,6 +269,7 @@ impl Vault {
             path,
             keys,
             opens_quarantined: false,
+            archiving: None,
             #[cfg(test)]
             steps: None,
         }

@@ -37,6 +37,14 @@ pub enum Metric {
     WebhookDropped,
     /// What waits to be delivered to webhooks.
     WebhookQueue,
+    /// Calls put into the object store.
+    ArchiveCalls,
+    /// Tries to put calls there, or to delete them, that failed.
+    ArchiveFailures,
+    /// Calls that wait to be put there.
+    ArchiveWaiting,
+    /// Objects that wait to be deleted there.
+    ArchiveLeaving,
 }
 
 /// How a metric moves.
@@ -50,7 +58,7 @@ pub enum Movement {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Metric; 17] = [
+    pub const ALL: [Metric; 21] = [
         Metric::CallsBegun,
         Metric::CallsEnded,
         Metric::CallsActive,
@@ -68,6 +76,10 @@ impl Metric {
         Metric::WebhookDeliveries,
         Metric::WebhookDropped,
         Metric::WebhookQueue,
+        Metric::ArchiveCalls,
+        Metric::ArchiveFailures,
+        Metric::ArchiveWaiting,
+        Metric::ArchiveLeaving,
     ];
 
     /// Its name: area, what, unit.
@@ -90,6 +102,10 @@ impl Metric {
             Metric::WebhookDeliveries => "hushgate_webhook_deliveries_total",
             Metric::WebhookDropped => "hushgate_webhook_dropped_total",
             Metric::WebhookQueue => "hushgate_webhook_queue_length",
+            Metric::ArchiveCalls => "hushgate_archive_calls_total",
+            Metric::ArchiveFailures => "hushgate_archive_failures_total",
+            Metric::ArchiveWaiting => "hushgate_archive_waiting_calls",
+            Metric::ArchiveLeaving => "hushgate_archive_leaving_objects",
         }
     }
 
@@ -121,13 +137,23 @@ impl Metric {
             Metric::WebhookDeliveries => "Tries to deliver to webhooks, by endpoint and result.",
             Metric::WebhookDropped => "Events not kept for a webhook, as too many waited.",
             Metric::WebhookQueue => "Events that wait to be delivered to webhooks.",
+            Metric::ArchiveCalls => "Calls put into the object store.",
+            Metric::ArchiveFailures => {
+                "Tries to put calls into the object store, or to delete them there, that failed."
+            }
+            Metric::ArchiveWaiting => "Calls that wait to be put into the object store.",
+            Metric::ArchiveLeaving => "Objects that wait to be deleted from the object store.",
         }
     }
 
     /// How it moves.
     pub fn movement(self) -> Movement {
         match self {
-            Metric::CallsActive | Metric::QueueWindows | Metric::WebhookQueue => Movement::Gauge,
+            Metric::CallsActive
+            | Metric::QueueWindows
+            | Metric::WebhookQueue
+            | Metric::ArchiveWaiting
+            | Metric::ArchiveLeaving => Movement::Gauge,
             _ => Movement::Counter,
         }
     }

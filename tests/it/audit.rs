@@ -127,6 +127,7 @@ async fn evidence_names_the_sealed_files_of_the_store() {
         path: path("store"),
         keys: KeySource::File(path("store.keys")),
         database: DatabaseSettings::within(&path("store")),
+        archive: None,
     };
     let tapes = records::tapes(records::open(&store).unwrap());
     let auditor = kept.auditor();

@@ -2,6 +2,7 @@
 
 mod key_service;
 mod kills;
+mod object_store;
 mod search;
 
 use std::io::{BufRead, BufReader};
@@ -52,6 +53,7 @@ impl Place {
             path: self.path("store"),
             keys: KeySource::File(self.path("store.keys")),
             database: DatabaseSettings::within(&self.path("store")),
+            archive: None,
         })
         .unwrap()
     }

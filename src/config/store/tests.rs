@@ -15,6 +15,72 @@ fn check(text: &str, expected: &str) {
 const VAULT: &str =
     "[store]\npath = \"s\"\n[store.vault]\nurl = \"https://v.example:8200\"\nkey = \"k\"\n";
 
+const ARCHIVE: &str = "[store]\npath = \"s\"\nkey_file = \"k\"\n[store.archive]\n\
+    endpoint = \"https://s3.example\"\nbucket = \"calls\"\naccess_key = \"env:PATH\"\n\
+    secret_key = \"env:PATH\"\n";
+
+#[test]
+fn errors_of_the_object_store_say_what_was_expected() {
+    let changed = |from: &str, to: &str| ARCHIVE.replace(from, to);
+    check(
+        &changed("endpoint", "#"),
+        "hushgate.toml:4: store.archive.endpoint: is missing",
+    );
+    check(
+        &changed("https://s3.example", "http://s3.example"),
+        "hushgate.toml:5: store.archive.endpoint: expected https",
+    );
+    for wrong in [
+        "https://s3.example/calls",
+        "https://me:sesame@s3.example",
+        "s3.example",
+    ] {
+        check(
+            &changed("https://s3.example", wrong),
+            "store.archive.endpoint: expected an address such as",
+        );
+    }
+    check(&changed("bucket", "#"), "store.archive.bucket: is missing");
+    for wrong in ["", "ab", "Calls", "calls/2026", ".calls", "a..b"] {
+        check(
+            &changed("\"calls\"", &format!("{wrong:?}")),
+            "store.archive.bucket: expected the bucket's name",
+        );
+    }
+    check(
+        &changed("access_key", "#"),
+        "store.archive.access_key: is missing",
+    );
+    check(
+        &changed("secret_key = \"env:PATH\"", "secret_key = \"sesame\""),
+        "hushgate.toml:8: store.archive.secret_key: expected \"env:NAME\" or \"file:PATH\"",
+    );
+    check(
+        &format!("{ARCHIVE}session_token = \"file:no/such\""),
+        "store.archive.session_token: no/such: cannot be read",
+    );
+    check(
+        &format!("{ARCHIVE}prefix = \"a/../b\""),
+        "store.archive.prefix: \"a/../b\" is no prefix",
+    );
+    check(
+        &format!("{ARCHIVE}region = \"\""),
+        "store.archive.region: expected the region's name",
+    );
+    check(
+        &format!("{ARCHIVE}timeout_seconds = 0"),
+        "0 is out of range; expected 1 to 300 seconds",
+    );
+    check(
+        &format!("{ARCHIVE}keep_local_minutes = 1000000"),
+        "out of range; expected 0 to 525600 minutes",
+    );
+    check(
+        &format!("{ARCHIVE}keep_local = 5"),
+        "unknown field `keep_local`",
+    );
+}
+
 #[test]
 fn errors_say_what_was_expected() {
     check(
@@ -104,6 +170,12 @@ fn what_is_shown_means_the_same() {
         "key_file = \"k\"\n[store.database]\nurl = \"file:url\"",
         "key_file = \"k\"\n[store.database]\nurl = \"postgres://me@localhost/calls\"",
         "key_env = \"K\"",
+        "key_file = \"k\"\n[store.archive]\nendpoint = \"http://[::1]:9000/\"\nbucket = \"a-b.c\"\n\
+         access_key = \"env:PATH\"\nsecret_key = \"file:token\"",
+        "key_file = \"k\"\n[store.archive]\nendpoint = \"http://s3.example:9000\"\nallow_http = true\n\
+         bucket = \"calls\"\nprefix = \"/site/one/\"\nregion = \"eu-central-1\"\npath_style = false\n\
+         access_key = \"file:token\"\nsecret_key = \"file:token\"\nsession_token = \"file:token\"\n\
+         authorities = \"ca.pem\"\ntimeout_seconds = 5\nkeep_local_minutes = 0\ncache_mb = 10",
         "[store.vault]\nurl = \"http://127.0.0.1:8200/\"\nkey = \"k\"\ntoken = \"file:token\"\n\
          authorities = \"ca.pem\"\ntimeout_seconds = 0.5",
     ] {

@@ -94,10 +94,12 @@ pub(super) fn of_vault(
             VaultError::Shredded { .. } | VaultError::Missing { .. } | VaultError::Unknown { .. },
         ) => of_record(record),
         Err(
-            error @ VaultError::Key {
+            error @ (VaultError::Key {
                 cause: KeyError::Service { .. },
                 ..
-            },
+            }
+            | VaultError::Archive { .. }
+            | VaultError::NoArchive { .. }),
         ) => return Err(error),
         Err(error) => {
             let problem = error.to_string();

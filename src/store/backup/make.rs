@@ -270,7 +270,7 @@ impl Copy {
                 "the audit log's HMAC and signing keys",
                 "the configuration, the policy and the models",
                 "a PostgreSQL database: use its own pg_dump",
-                "recordings in an object store: use its own versions",
+                "what is in an object store ([store.archive]): use its own versions or copies",
             ]
             .map(str::to_owned)
             .to_vec(),
@@ -302,9 +302,16 @@ fn is_of_a_call(path: &str) -> bool {
 /// Locks, what is being written, what is asked of a running gateway; and the database, which is copied otherwise.
 fn is_passing(path: &str) -> bool {
     [".lock", ".new"].iter().any(|end| path.ends_with(end))
-        || [DATABASE, ".probe-", "requests/", "answers/"]
-            .iter()
-            .any(|begin| path.starts_with(begin))
+        || [
+            DATABASE,
+            ".probe-",
+            "requests/",
+            "answers/",
+            "fetched/",
+            "changed/",
+        ]
+        .iter()
+        .any(|begin| path.starts_with(begin))
 }
 
 /// Bytes up to the last line's end.

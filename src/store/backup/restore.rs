@@ -1,7 +1,7 @@
 //! Makes a store of a copy.
 //!
 //! Everything is checked while it is copied: what is not as it was backed up ends the restoring, and nothing is there
-//! under the name that was asked for. Of what was destroyed since, neither the sealed file nor its wrapped key is
+//! under the name that was asked for. Of what is in an object store there is what finds it there. Of what was destroyed since, neither the sealed file nor its wrapped key is
 //! restored; the rest of the call is.
 
 use std::collections::BTreeSet;
@@ -12,6 +12,7 @@ use super::make::{folders, sync_folder};
 use super::manifest::{self, Checked, check};
 use super::{AUDIT, BackupError, Destroyed, STORE, failed};
 use crate::store::audit::PublicKey;
+use crate::store::vault::digest_elsewhere;
 
 /// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,9 +54,14 @@ pub fn restore(
     let mut without: BTreeSet<String> = BTreeSet::new();
     let mut left_out = Vec::new();
     for (path, listed) in &files {
-        if let Some((call, part)) = sealed_part(path).filter(|_| destroyed.has(listed.sha256)) {
+        let is_destroyed = || {
+            destroyed.has(listed.sha256)
+                || digest_elsewhere(&from.join(path)).is_some_and(|(sum, _)| destroyed.has(sum))
+        };
+        if let Some((call, part)) = sealed_part(path).filter(|_| is_destroyed()) {
             without.insert(path.clone());
             without.insert(format!("{STORE}/keys/{call}/{part}.json"));
+            without.insert(format!("{STORE}/calls/{call}/{part}.archived"));
             left_out.push(path.clone());
         }
     }

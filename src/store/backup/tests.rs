@@ -6,6 +6,7 @@ use super::*;
 use crate::audio::{SampleIndex, SampleRate};
 use crate::call::CallId;
 use crate::session::CleanAudio;
+use crate::store::archive::shelf::Shelf;
 use crate::store::audit::{
     Action, AuditLog, Folder, KeyFiles, LogSettings, Record, Verification, verify_folder,
 };
@@ -216,6 +217,58 @@ async fn whatever_was_altered_in_a_copy_is_told() {
         .unwrap_err()
         .to_string();
     assert!(none.contains("no manifest.json"), "{none}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_an_object_store_is_found_there_and_not_if_it_was_destroyed() {
+    let mut place = Place::new();
+    let shelf = Shelf::new();
+    let archived = |vault: Vault| {
+        vault.with_archive(
+            Arc::clone(&shelf) as Arc<dyn crate::store::archive::Archive>,
+            0,
+        )
+    };
+    place.vault = archived(place.vault.clone());
+    let recording = place.vault.begin_recording().unwrap();
+    let calls = ["CA1", "CA2"].map(|call| place.record(&recording, call));
+    for call in &calls {
+        place.vault.archive(call).unwrap();
+        place
+            .vault
+            .drop_local(call, std::time::Duration::ZERO)
+            .unwrap();
+    }
+    // Fetched; not for the copy.
+    place.vault.audio(&calls[0]).unwrap();
+    let out = place.path("copy");
+    make(&place.source(), &out, |_, _| {}).await.unwrap();
+    let copied = super::make::paths(&out).unwrap();
+    assert!(
+        copied
+            .iter()
+            .any(|path| path == "store/calls/CA1/audio.archived")
+    );
+    assert!(!copied.iter().any(|path| path.contains("fetched")));
+    let list = place.path("destroyed.list");
+    let parts = place.vault.survey(&calls[0], &Content::ALL).unwrap().parts;
+    let sums: String = parts
+        .iter()
+        .map(|part| format!("{}\n", part.sha256))
+        .collect();
+    std::fs::write(&list, sums).unwrap();
+    let mut destroyed = Destroyed::default();
+    destroyed.read_list(&list).unwrap();
+
+    let restored = restore(&out, &place.path("new"), None, &destroyed, |_, _| {}).unwrap();
+    assert_eq!((restored.left_out.len(), restored.gone.len()), (3, 1));
+    let vault = archived(place.restored("new"));
+    assert!(vault.audio(&calls[1]).is_ok());
+    for content in Content::ALL {
+        assert!(!vault.is_readable(&calls[0], content));
+    }
+    let left = super::make::paths(&place.path("new/store/calls")).unwrap();
+    assert!(left.iter().all(|path| path.starts_with("CA2/")), "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,13 +56,26 @@ pub struct TransitSettings {
     pub timeout: Duration,
 }
 
-/// A token of the service.
+/// A secret that is asked with: a token of the service, a key of an object store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Token {
     /// From the environment, read at the start: the variable's name and what it holds.
     Environment(String, Sensitive<String>),
     /// From a file, read at each request, as an agent of the service renews it there.
     File(PathBuf),
+}
+
+impl Token {
+    /// What it is. The error does not have it.
+    pub(in crate::store) fn read(&self) -> Result<Zeroizing<String>, String> {
+        let text = match self {
+            Self::Environment(_, token) => Zeroizing::new(token.expose().clone()),
+            Self::File(file) => std::fs::read_to_string(file)
+                .map(Zeroizing::new)
+                .map_err(|error| format!("{}, cannot be read: {error}", file.display()))?,
+        };
+        Ok(Zeroizing::new(text.trim().to_owned()))
+    }
 }
 
 /// The service's client.
@@ -350,20 +363,10 @@ impl Asker {
     }
 
     fn token(&self) -> Result<Zeroizing<String>, Failure> {
-        let text = match &self.settings.token {
-            Token::Environment(_, token) => Zeroizing::new(token.expose().clone()),
-            Token::File(file) => {
-                std::fs::read_to_string(file)
-                    .map(Zeroizing::new)
-                    .map_err(|error| {
-                        Failure::Lasting(format!(
-                            "cannot be asked: its token, {}, cannot be read: {error}",
-                            file.display()
-                        ))
-                    })?
-            }
-        };
-        Ok(Zeroizing::new(text.trim().to_owned()))
+        self.settings
+            .token
+            .read()
+            .map_err(|problem| Failure::Lasting(format!("cannot be asked: its token, {problem}")))
     }
 }
 

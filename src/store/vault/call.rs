@@ -211,6 +211,8 @@ impl Vault {
 
     pub(super) fn unmark(&self, name: &RecordName) -> Result<(), VaultError> {
         files::remove(&self.mark(name))?;
-        files::sync_folder(&self.path.join("open"))
+        files::sync_folder(&self.path.join("open"))?;
+        self.tell_changed(name);
+        Ok(())
     }
 }

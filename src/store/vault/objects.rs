@@ -176,6 +176,8 @@ impl Vault {
             .keys
             .unwrap(&wrapped, header.bytes())
             .map_err(|cause| VaultError::Key { file, cause })?;
+        // Last: what cannot be read is not fetched.
+        let open = self.whole(name, open, &header)?;
         SealedReader::open(open, header, &key).map_err(sealed(self.object_file(name, content)))
     }
 

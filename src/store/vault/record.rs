@@ -90,7 +90,7 @@ pub struct Record {
     pub begun: Option<Timestamp>,
     /// How far it has come.
     pub state: State,
-    /// Bytes of its sealed files.
+    /// Bytes of its sealed files, wherever they are.
     pub bytes: u64,
     /// What there is of it.
     pub parts: Vec<Part>,
@@ -186,7 +186,7 @@ impl Vault {
         let mut parts = Vec::new();
         for content in Content::ALL {
             if let Ok(found) = std::fs::metadata(self.object_file(name, content)) {
-                bytes += found.len();
+                bytes += self.sealed_bytes(name, content, found.len());
                 let key = match self.wrapped_key(name, content) {
                     Ok((_, wrapped)) => Some(wrapped.key),
                     Err(VaultError::Shredded { .. }) => None,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! mark removing/CALL -> destroy its keys -> remove its files and folders -> remove the mark
+//!                                       `-> mark leaving/CALL.ID.audio, for who deletes objects
 //! ```
 //!
 //! With its keys destroyed nobody can read a call any more, nor any copy of it. A crash after the mark is gone on
@@ -12,7 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::revision::{destroy_key, digest};
+use super::revision::destroy_key;
 use super::{RecordName, Vault, VaultError, files};
 use crate::store::audit::Sha256Digest;
 use crate::store::sealed::Content;
@@ -47,7 +48,7 @@ impl Vault {
         };
         for &content in contents {
             if self.is_readable(name, content) {
-                let (sha256, bytes) = digest(&self.object_file(name, content))?;
+                let (sha256, bytes) = self.part_digest(name, content)?;
                 removed.parts.push(RemovedPart {
                     content,
                     sha256,
@@ -149,6 +150,9 @@ impl Vault {
                 destroy_key(&folder.join(file))?;
             }
         }
+        for content in Content::ALL {
+            self.leave_part(name, content)?;
+        }
         let folder = self.folder(name);
         for file in files::names(&folder)? {
             self.step()?;
@@ -202,8 +206,10 @@ impl Vault {
             }
             self.step()?;
             self.shred(name, content)?;
+            self.leave_part(name, content)?;
             self.step()?;
             self.cut_to_header(name, content)?;
+            files::remove(&self.archived_file(name, content))?;
         }
         Ok(())
     }

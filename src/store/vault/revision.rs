@@ -167,7 +167,7 @@ impl Vault {
             .finish()
             .and_then(|file| Ok(file.sync_all()?))
             .map_err(sealed(next.clone()))?;
-        let (before, _) = digest(&self.object_file(name, content))?;
+        let (before, _) = self.part_digest(name, content)?;
         let (after, bytes) = digest(&next)?;
         Ok(Resealed {
             content,
@@ -211,6 +211,9 @@ impl Vault {
             }
             if next.exists() {
                 let file = self.present(name, content).0;
+                if self.leave_part(name, content)? {
+                    files::remove(&self.archived_file(name, content))?;
+                }
                 self.step()?;
                 std::fs::rename(&next, &file).map_err(files::failed("write", &file))?;
             }
@@ -218,7 +221,9 @@ impl Vault {
         self.step()?;
         files::sync_folder(&self.folder(name))?;
         files::remove(&self.committed(name))?;
-        files::sync_folder(&self.path.join("revising"))
+        files::sync_folder(&self.path.join("revising"))?;
+        self.tell_changed(name);
+        Ok(())
     }
 
     /// Takes back what was begun and not committed.

@@ -12,6 +12,8 @@ use crate::session::CleanAudio;
 use crate::store::keys::{DataKey, LocalKeys};
 use crate::store::sealed::{CHUNK, Header, Standing};
 
+mod archiving;
+mod kept;
 mod removal;
 mod revision;
 mod rotation;

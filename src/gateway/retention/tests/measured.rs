@@ -58,6 +58,7 @@ fn a_run_over_many_calls_keeps_up_beside_recording() {
         path: vault.path().to_owned(),
         keys: KeySource::Environment("NONE".into()),
         database: DatabaseSettings::within(vault.path()),
+        archive: None,
     };
     let calls = runtime.block_on(IndexCalls::open(&store)).unwrap();
     runtime.block_on(calls.put_for_test(&rows));
