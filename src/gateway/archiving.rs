@@ -143,12 +143,16 @@ impl Work {
             .as_ref()
             .is_none_or(|outage| outage.again <= now)
         {
-            match self.delete().and_then(|()| self.put(now)) {
+            // Who may not delete may put all the same.
+            let deleted = self.delete();
+            match self.put(now).and(deleted) {
                 Ok(()) => self.recover(),
                 Err(error) => self.fail(&error, now),
             }
         }
-        self.drop_local(now);
+        if self.outage.is_none() {
+            self.drop_local(now);
+        }
         if let Some(metrics) = &self.metrics {
             let waiting = self.waiting.len() + self.later.len();
             metrics.set(Metric::ArchiveWaiting, waiting as f64);
@@ -209,7 +213,14 @@ impl Work {
                 Err(VaultError::Unknown { .. }) => {
                     self.waiting.remove(&name);
                 }
-                Err(error) if is_of_the_object_store(&error) => return Err(error),
+                Err(error) if is_of_the_object_store(&error) => {
+                    // One that is refused for what it is holds up no other.
+                    if !is_away(&error) {
+                        self.waiting.remove(&name);
+                        self.later.insert(name, now + LATER);
+                    }
+                    return Err(error);
+                }
                 Err(error) => {
                     let (call, error) = (name.as_str(), error.to_string());
                     tracing::error!(call, error, "cannot be put into the object store");
@@ -276,6 +287,10 @@ impl Work {
                     self.kept.remove(&name);
                     self.waiting.insert(name);
                 }
+                Err(error) if is_away(&error) => {
+                    self.fail(&error, now);
+                    return;
+                }
                 Err(error) => {
                     let (call, error) = (name.as_str(), error.to_string());
                     tracing::error!(call, error, "the disk's copy cannot be dropped");
@@ -290,6 +305,15 @@ impl Work {
             metrics.count(metric, "", "");
         }
     }
+}
+
+/// Whether nobody answered.
+fn is_away(error: &VaultError) -> bool {
+    let cause = match error {
+        VaultError::Archive { cause, .. } => cause,
+        _ => return false,
+    };
+    matches!(cause, ArchiveError::Away { .. })
 }
 
 /// Whether another call would fare no better.

@@ -107,7 +107,12 @@ impl Custody {
         for request in self.erasures().all()? {
             if request.progress == Progress::Approved {
                 let _turn = self.turn();
-                self.carried_out(request)?;
+                let id = request.id.clone();
+                if let Err(error) = self.carried_out(request) {
+                    // The object store may be away: others, and what is due, go on, and this is tried again.
+                    let (request, error) = (id.to_string(), format!("{error:#}"));
+                    tracing::error!(request, error, "an erasure cannot be carried out now");
+                }
             }
         }
         Ok(())

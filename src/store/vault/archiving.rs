@@ -13,7 +13,7 @@
 //! One process does this at a time, the one that records, and one call after the other: so an upload that comes too
 //! late is followed by its deletion.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -22,8 +22,18 @@ use jiff::Timestamp;
 
 use super::archived::{ARCHIVED, Archived, Archiving, Summing, is_header_alone};
 use super::{RecordName, Vault, VaultError, files};
-use crate::store::archive::{ObjectId, ObjectName};
+use crate::store::archive::{ArchiveError, ObjectId, ObjectName};
 use crate::store::sealed::{Content, Header};
+
+/// What was read back so lately is there.
+const JUST_NOW: Duration = Duration::from_secs(60);
+
+/// How long ago a file was written.
+fn age(found: &Metadata) -> Duration {
+    let written = found.modified().ok();
+    let age = written.and_then(|written| SystemTime::now().duration_since(written).ok());
+    age.unwrap_or_default()
+}
 
 /// What was done with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,8 +239,28 @@ impl Vault {
                 .is_ok_and(|(_, found)| found == *header)
     }
 
-    /// Drops the disk's copy of what is in the object store and was written so long ago.
+    /// Drops the disk's copy of what is in the object store and was written so long ago. What was put there a while
+    /// ago is read back once more before: the settings may name another bucket by now, the store may be a restored
+    /// one, or somebody may have deleted there. What is not found is put there again.
     pub fn drop_local(&self, name: &RecordName, keep: Duration) -> Result<Local, VaultError> {
+        let mut there = Vec::new();
+        for content in ARCHIVED {
+            match self.still_there(name, content, keep) {
+                Ok(object) => there.extend(object),
+                Err(
+                    VaultError::Replaced { .. }
+                    | VaultError::Archive {
+                        cause: ArchiveError::Missing { .. } | ArchiveError::TooLong { .. },
+                        ..
+                    },
+                ) => {
+                    let _changes = self.lock_changes()?;
+                    files::remove(&self.archived_file(name, content))?;
+                    return Ok(Local::Busy);
+                }
+                Err(error) => return Err(error),
+            }
+        }
         let _changes = self.lock_changes()?;
         if !self.folder(name).is_dir() {
             return Ok(Local::Dropped);
@@ -246,16 +276,14 @@ impl Vault {
             let (open, header) = self.open_header(name, content)?;
             let file = self.object_file(name, content);
             let found = open.metadata().map_err(files::failed("read", &file))?;
-            let whole = self.archived(name, &header)?;
-            if whole.is_none_or(|mark| mark.bytes != found.len()) {
+            let Some(mark) = self
+                .archived(name, &header)?
+                .filter(|mark| mark.bytes == found.len())
+            else {
                 continue;
-            }
-            let age = found
-                .modified()
-                .ok()
-                .and_then(|written| SystemTime::now().duration_since(written).ok());
-            let remaining = keep.saturating_sub(age.unwrap_or_default());
-            if !remaining.is_zero() {
+            };
+            let remaining = keep.saturating_sub(age(&found));
+            if !remaining.is_zero() || !there.contains(&mark.object) {
                 left = left.max(Some(remaining));
                 continue;
             }
@@ -265,6 +293,35 @@ impl Vault {
             self.step()?;
         }
         Ok(left.map_or(Local::Dropped, Local::Kept))
+    }
+
+    /// The object of a part whose copy on the disk may go, which was looked at anew unless it was put there just now.
+    fn still_there(
+        &self,
+        name: &RecordName,
+        content: Content,
+        keep: Duration,
+    ) -> Result<Option<ObjectId>, VaultError> {
+        let Some(archiving) = &self.archiving else {
+            return Ok(None);
+        };
+        if !self.folder(name).is_dir() || !self.is_readable(name, content) {
+            return Ok(None);
+        }
+        let (open, header) = self.open_header(name, content)?;
+        let file = self.object_file(name, content);
+        let found = open.metadata().map_err(files::failed("read", &file))?;
+        let mark = self.archived(name, &header)?;
+        let Some(mark) = mark.filter(|mark| mark.bytes == found.len() && age(&found) >= keep)
+        else {
+            return Ok(None);
+        };
+        let since = Timestamp::now().duration_since(mark.archived_at);
+        if Duration::try_from(since).map_or(true, |since| since > JUST_NOW) {
+            let known = (&mark.object, mark.sha256, mark.bytes);
+            self.read_back(archiving, name, content, known)?;
+        }
+        Ok(Some(mark.object))
     }
 
     /// Says that an object is not needed any more: its key was destroyed.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::store::archive::shelf::Shelf;
 use crate::store::archive::{Archive, ArchiveError, ObjectName};
+use crate::store::vault::archived::ARCHIVED;
 
 /// What a stretch's erasure makes of documents: nothing.
 fn as_it_was(_: Content, text: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
@@ -95,6 +96,42 @@ fn the_disk_keeps_headers_and_the_object_store_is_asked_once() {
         assert_eq!(samples(&vault, &call), interleaved(&block(0, 20_000)));
     }
     assert_eq!(shelf.gets(), read_back + 1);
+}
+
+#[test]
+fn an_old_mark_drops_nothing_that_is_not_there() {
+    let folder = TempDir::new().unwrap();
+    let shelf = Shelf::new();
+    let vault = archived_vault(&folder, &shelf);
+    let call = record(&vault.begin_recording().unwrap(), "CA1", 20_000);
+    vault.archive(&call).unwrap();
+    // The settings name another bucket by now, or the store is a restored one.
+    for content in ARCHIVED {
+        let file = vault.archived_file(&call, content);
+        let mut mark: serde_json::Value =
+            serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        mark["archived_at"] = "2026-01-01T00:00:00Z".into();
+        fs::write(&file, mark.to_string()).unwrap();
+    }
+    let other = Shelf::new();
+    let vault = archived_vault(&folder, &other);
+    while vault.drop_local(&call, Duration::ZERO).unwrap() == Local::Busy {
+        assert_eq!(samples(&vault, &call), interleaved(&block(0, 20_000)));
+    }
+    assert!(
+        fs::metadata(vault.object_file(&call, Content::Audio))
+            .unwrap()
+            .len()
+            > 10_000
+    );
+    // It is put there, and then it may go.
+    assert!(matches!(vault.archive(&call).unwrap(), Archival::Done { bytes } if bytes > 0));
+    assert_eq!(other.objects().len(), 2);
+    assert_eq!(
+        vault.drop_local(&call, Duration::ZERO).unwrap(),
+        Local::Dropped
+    );
+    assert_eq!(samples(&vault, &call), interleaved(&block(0, 20_000)));
 }
 
 #[test]
