@@ -352,6 +352,7 @@ fn shown_report(
         report.alerts.clear();
     }
     if !may(Permission::SeeKinds) {
+        report.alerts.retain(|alert| !alert.kind.tells_kind());
         for span in &mut report.spans {
             span.kind = "hidden".into();
             span.rule = String::new();
