@@ -25,7 +25,7 @@ pub mod throttle;
 
 pub use decision::{Decision, Denial, Subject, permits};
 pub use identity::{Identity, InvalidUserName, Kind, Scope, UserName};
-pub use masking::{View, view_of};
+pub use masking::{ShownWords, View, view_of};
 pub use page::table_as_markdown;
 pub use permission::{Concern, Permission};
 pub use role::{Role, UnknownRole};

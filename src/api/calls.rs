@@ -7,7 +7,9 @@ use axum::extract::Path;
 use super::Shared;
 use super::problem::{Code, Problem};
 use crate::access::{Decision, Identity, Permission, Subject, permits};
+use crate::alert::Rules;
 use crate::call::particulars::Label;
+use crate::gateway::records::OWN_ALERTS;
 use crate::store::index::IndexedCall;
 use crate::store::vault::{RecordName, Vault};
 
@@ -35,6 +37,29 @@ pub(super) fn all_as_one(hidden_s: &BTreeMap<String, f64>) -> BTreeMap<String, f
     let all: f64 = hidden_s.values().sum();
     let all = (all > 0.0).then(|| ("hidden".to_owned(), all));
     all.into_iter().collect()
+}
+
+/// Whether somebody who may not know kinds may be told of what raised an alert by its name: a rule of now that tells of
+/// none, or what the gateway itself counts.
+pub(super) fn is_plain_alert(name: &str, rules: &Rules) -> bool {
+    match rules.all().find(|rule| rule.name == name) {
+        Some(rule) => !rule.test.kind().tells_kind(),
+        None => OWN_ALERTS.contains(&name),
+    }
+}
+
+/// How often each rule raised an alert, for who may not know kinds: those that may tell of one are counted together.
+pub(super) fn plain_alerts(alerts: BTreeMap<String, u32>, rules: &Rules) -> BTreeMap<String, u32> {
+    let mut plain = BTreeMap::new();
+    for (name, times) in alerts {
+        let name = match is_plain_alert(&name, rules) {
+            true => name,
+            false => "other".to_owned(),
+        };
+        let sum: &mut u32 = plain.entry(name).or_default();
+        *sum = sum.saturating_add(times);
+    }
+    plain
 }
 
 impl Placed {

@@ -1,5 +1,6 @@
 //! Recordings: found, looked at, listened to, taken out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use zeroize::Zeroizing;
 
-use super::calls::{Placed, all_as_one, blocking, place};
+use super::calls::{Placed, all_as_one, blocking, is_plain_alert, place, plain_alerts};
 use super::problem::{Code, Problem, ProblemDocument};
 use super::query::{Query, limit};
 use super::{Api, audio};
 use crate::access::{Decision, Denial, Identity, Permission, Subject, View, permits, view_of};
+use crate::alert::Rules;
 use crate::egress::Report;
 use crate::egress::report::Utterance;
 use crate::store::audit::bundle::Bundle;
@@ -56,7 +58,7 @@ pub(super) struct Search {
     jurisdiction: Option<String>,
     /// A kind of data that was hidden; takes the permission `see_kinds`.
     kind: Option<String>,
-    /// A rule that raised an alert; takes the permission `see_alerts`.
+    /// A rule that raised an alert; takes the permission `see_alerts`, and `see_kinds` where the rule may tell of one.
     alert: Option<String>,
     /// `open`, `complete` or `incomplete`.
     state: Option<String>,
@@ -102,7 +104,8 @@ pub(super) struct Found {
     late_s: f64,
     /// Seconds filled because they could not be examined.
     failed_s: f64,
-    /// How often each rule raised an alert; for who may see alerts.
+    /// How often each rule raised an alert; for who may see alerts. For who may not know kinds, those of rules that may
+    /// tell of one are under `other`.
     alerts: Option<BTreeMap<String, u32>>,
     /// Whether it is locked away.
     quarantined: bool,
@@ -111,7 +114,7 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn of(call: IndexedCall, identity: &Identity) -> Self {
+    fn of(call: IndexedCall, identity: &Identity, rules: &Rules) -> Self {
         let may = |permission| permits(identity, permission, place(&call)).is_allowed();
         let sees_kinds = may(Permission::SeeKinds);
         let sees_alerts = may(Permission::SeeAlerts);
@@ -124,7 +127,10 @@ impl Found {
             } else {
                 all_as_one(&call.hidden_s)
             },
-            alerts: sees_alerts.then_some(call.alerts),
+            alerts: sees_alerts.then_some(match sees_kinds {
+                true => call.alerts,
+                false => plain_alerts(call.alerts, rules),
+            }),
             name: call.name,
             began: call.began,
             duration_s: call.duration_s,
@@ -163,8 +169,10 @@ pub(super) async fn list(
     Query(search): Query<Search>,
 ) -> Result<Json<FoundCalls>, Problem> {
     let bad = |what: &str| Problem::new(Code::BadRequest, what);
+    let tells_kind = |alert: &String| !is_plain_alert(alert, &api.services.rules);
+    let asks_kind = search.kind.is_some() || search.alert.as_ref().is_some_and(tells_kind);
     let asked = [
-        (search.kind.is_some(), Permission::SeeKinds),
+        (asks_kind, Permission::SeeKinds),
         (search.alert.is_some(), Permission::SeeAlerts),
     ];
     for (is_asked, permission) in asked {
@@ -235,7 +243,7 @@ pub(super) async fn list(
             }
             full = Some(Cursor::at(&call));
             if permits(&identity, Permission::ListRecordings, place(&call)).is_allowed() {
-                recordings.push(Found::of(call, &identity));
+                recordings.push(Found::of(call, &identity, &api.services.rules));
             }
         }
         if recordings.len() == limit as usize || looked_at >= MOST_LOOKED_AT {
@@ -298,12 +306,12 @@ pub(super) async fn detail(
     let vault = call.vault.clone();
     let name = call.name.clone();
     let (audio, report) = blocking(move || {
-        let audio = vault.audio(&name).ok().map(|audio| {
+        let audio = vault.dimensions(&name).ok().map(|audio| {
             serde_json::json!({
                 "seconds": audio.seconds(),
-                "channels": audio.channels(),
-                "sample_rate": audio.rate(),
-                "bytes": audio.length(),
+                "channels": audio.channels,
+                "sample_rate": audio.rate,
+                "bytes": audio.bytes,
             })
         });
         (audio, vault.document(&name, Content::Report))
@@ -329,7 +337,9 @@ pub(super) async fn detail(
         View::Kinds => "kinds",
     };
     Ok(Json(Detail {
-        recording: call.facts.map(|facts| Found::of(*facts, &identity)),
+        recording: call
+            .facts
+            .map(|facts| Found::of(*facts, &identity, &api.services.rules)),
         audio,
         report,
         report_problem,
@@ -413,18 +423,19 @@ pub(super) async fn transcript(
 
 /// What of an utterance is shown.
 fn shown(mut said: Utterance, view: View) -> Option<Utterance> {
-    said.text = view.of(&said.text)?.into_owned();
-    for word in &mut said.words {
-        word.text = view.of(&word.text)?.into_owned();
-    }
-    // Digits that are words of their own make a number only together; then the words are not told one by one.
-    let together: String = said
+    let words = said.words.iter().map(|word| word.text.as_str());
+    let shown = view.of(&said.text, words)?;
+    let texts: Option<Vec<String>> = shown
         .words
-        .iter()
-        .map(|word| format!("{} ", word.text))
-        .collect();
-    if view.of(&together)? != together {
-        said.words.clear();
+        .map(|words| words.into_iter().map(Cow::into_owned).collect());
+    said.text = shown.text.into_owned();
+    match texts {
+        Some(texts) => {
+            for (word, text) in said.words.iter_mut().zip(texts) {
+                word.text = text;
+            }
+        }
+        None => said.words.clear(),
     }
     Some(said)
 }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use utoipa::IntoParams;
 
 use super::Api;
-use super::calls::{all_as_one, place};
+use super::calls::{all_as_one, place, plain_alerts};
 use super::problem::{Code, Problem, ProblemDocument};
 use super::query::Query;
 use crate::access::{Identity, Permission, Subject, permits};
@@ -75,6 +75,7 @@ pub(super) async fn report(
     );
     let log = api.services.log.as_ref().map(|log| log.files());
     let runtime = Handle::current();
+    let rules = api.services.rules.clone();
     // The audit log is read from its beginning, which blocks.
     let text = api.long.run(move || {
         let shown = |mut call: IndexedCall| {
@@ -86,6 +87,8 @@ pub(super) async fn report(
             }
             if !sees_alerts {
                 call.alerts.clear();
+            } else if !sees_kinds {
+                call.alerts = plain_alerts(call.alerts, &rules);
             }
             is_wanted.then_some(call)
         };

@@ -11,6 +11,7 @@ use super::backup::{public_key, told};
 use super::operator::OperatorArguments;
 use super::shared::{note, print, runtime};
 use super::store_access::Progress;
+use crate::gateway::records;
 use crate::store::audit::{Action, AuditLog, Folder, LogSettings, Record};
 use crate::store::backup::{Destroyed, Restored, restore};
 use crate::store::database::DatabaseSettings;
@@ -115,9 +116,12 @@ fn forget(arguments: &Arguments, restored: &Restored) -> anyhow::Result<()> {
     let runtime = runtime()?;
     runtime.block_on(async {
         let index = Index::open(&DatabaseSettings::within(&store)).await?;
-        for call in &restored.gone {
-            index.remove(&RecordName::new(call)?).await?;
-        }
+        let gone: Result<Vec<_>, _> = restored
+            .gone
+            .iter()
+            .map(|call| RecordName::new(call))
+            .collect();
+        records::forget(&index, &gone?).await?;
         anyhow::Ok(())
     })
 }

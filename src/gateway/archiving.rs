@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -126,8 +126,10 @@ impl Work {
             if std::panic::catch_unwind(round).is_err() {
                 tracing::error!("archiving panicked; it goes on");
             }
-            // Nobody wakes it but to end it.
-            let _ = woken.recv_timeout(GLANCE);
+            // Nobody wakes it but to end it, and who could is gone when it cannot be waited for.
+            if woken.recv_timeout(GLANCE) != Err(RecvTimeoutError::Timeout) {
+                break;
+            }
         }
     }
 

@@ -26,7 +26,8 @@ use crate::store::vault::{CallWriter, Recording, Swept, SweptCall, Vault};
 use crate::telemetry::Event;
 use indexing::Indexer;
 
-pub use indexing::{Reindexed, reindex, renew};
+pub use facts::OWN_ALERTS;
+pub use indexing::{Reindexed, forget, reindex, renew};
 
 /// The store that a configuration names, which need not exist yet. Fails when its keys cannot be read. An object
 /// store is not asked for anything.

@@ -22,7 +22,7 @@ mod pace;
 mod remedy;
 mod transcript;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -39,8 +39,9 @@ use super::taping::{Around, Tape, TapeFactory};
 use crate::egress::{CallFacts, EngineWork};
 use crate::engine::{Recogniser, RecogniserFactory};
 use crate::session::CleanAudio;
+use crate::store::archive::ArchiveError;
 use crate::store::audit::{Action, AuditLog, Record};
-use crate::store::vault::{RecordName, Vault};
+use crate::store::vault::{RecordName, Vault, VaultError};
 use crate::telemetry::Event;
 
 pub use examination::{Listener, examine, only_listen, outcome_of};
@@ -55,6 +56,8 @@ pub use transcript::judged;
 const QUEUE: usize = 1_000;
 /// How long the store is not looked through again when nothing was found in it.
 const LOOK_THROUGH: Duration = Duration::from_secs(300);
+/// When a recording is tried again that could not be fetched.
+const TRY_AGAIN: Duration = Duration::from_secs(600);
 /// How often the log tells how it goes, while something is done.
 const TELL: Duration = Duration::from_secs(600);
 /// The lowest priority (setpriority(2)); threads of the recogniser's own inherit it.
@@ -120,8 +123,8 @@ pub struct SecondListener {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<RecordName>,
-    /// Those that could not be listened to; not tried again until the next start.
-    failed: BTreeSet<RecordName>,
+    /// Those that could not be listened to, and when they are tried again; `None`: after the next start.
+    failed: BTreeMap<RecordName, Option<Instant>>,
     figures: Figures,
     stops: bool,
 }
@@ -245,7 +248,11 @@ impl SecondListener {
             let State {
                 waiting, failed, ..
             } = &mut *state;
-            let others = found.into_iter().filter(|name| !failed.contains(name));
+            let now = Instant::now();
+            let is_over = |at: &Option<Instant>| at.is_some_and(|at| at <= now);
+            let others = found
+                .into_iter()
+                .filter(|name| failed.get(name).is_none_or(is_over));
             waiting.extend(others.take(QUEUE));
             if waiting.is_empty() {
                 let nothing = |state: &mut State| state.waiting.is_empty() && !state.stops;
@@ -292,6 +299,7 @@ impl SecondListener {
             );
         }
         let mut state = self.state();
+        state.failed.remove(name);
         let figures = &mut state.figures;
         match outcome {
             Ok(None) => {}
@@ -311,9 +319,15 @@ impl SecondListener {
                     "listened to a recording again"
                 );
             }
+            Err(error) if is_away(&error) => {
+                let again = Instant::now() + TRY_AGAIN;
+                state.failed.insert(name.clone(), Some(again));
+                let (call, error) = (name.as_str(), format!("{error:#}"));
+                tracing::warn!(call, error, "a recording is listened to again later");
+            }
             Err(error) => {
                 figures.failed += 1;
-                state.failed.insert(name.clone());
+                state.failed.insert(name.clone(), None);
                 let error = format!("{error:#}");
                 tracing::error!(
                     call = name.as_str(),
@@ -343,6 +357,19 @@ impl SecondListener {
                 .0;
         }
     }
+}
+
+/// Whether a recording is in the object store alone, which does not answer.
+fn is_away(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(
+            cause.downcast_ref(),
+            Some(VaultError::Archive {
+                cause: ArchiveError::Away { .. },
+                ..
+            })
+        )
+    })
 }
 
 /// Tapes whose recordings are listened to when they are complete.

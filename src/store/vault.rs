@@ -47,7 +47,7 @@ use super::sealed::{Content, SealError};
 
 pub use archived::digest_elsewhere;
 pub use archiving::{Archival, Local};
-pub use audio::StoredAudio;
+pub use audio::{Dimensions, StoredAudio};
 pub use call::CallWriter;
 pub use quarantine::Quarantine;
 pub use record::{Closing, InvalidName, Record, RecordName, State, sealed_file_name};

@@ -1,11 +1,9 @@
 //! Calls under way as they are shown, masked for who sees them. Times within a call are seconds with three decimals.
 
-use std::borrow::Cow;
-
 use serde_json::{Map, Value, json};
 
 use crate::access::{Identity, Permission, Subject, View, permits};
-use crate::audio::{MediaTime, Span};
+use crate::audio::MediaTime;
 use crate::call::particulars::Label;
 use crate::detect::Kind;
 use crate::gateway::live::{
@@ -265,25 +263,16 @@ fn span(told: &Told, form: Form) -> Value {
 }
 
 fn words(said: &Said, view: View) -> Option<Value> {
-    let text = view.of(&said.text)?;
-    // Digits that are words of their own make a number only together; then the words are not told one by one.
-    let one_by_one: Option<Vec<(Span, Cow<'_, str>)>> = said
-        .words()
-        .map(|(span, word)| Some((span, view.of(word)?)))
-        .collect();
-    let one_by_one = one_by_one.filter(|words| {
-        let together: Vec<&str> = words.iter().map(|(_, word)| word.as_ref()).collect();
-        view.of(&together.join(" "))
-            .is_some_and(|masked| masked == together.join(" "))
-    });
-    let words = one_by_one.unwrap_or_default().into_iter().map(|(span, word)| {
+    let shown = view.of(&said.text, said.words().map(|(_, word)| word))?;
+    let texts = shown.words.unwrap_or_default();
+    let words = said.words().zip(texts).map(|((span, _), word)| {
         json!({ "start": seconds(span.start), "end": seconds(span.end), "text": word })
     });
     Some(json!({
         "leg": said.leg,
         "start": seconds(said.span.start),
         "end": seconds(said.span.end),
-        "text": text,
+        "text": shown.text,
         "words": words.collect::<Vec<_>>(),
     }))
 }
@@ -317,6 +306,7 @@ fn message(message: &Message) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::Span;
     use crate::call::Leg;
     use crate::telemetry::{FailureCause, MaskedWord};
 

@@ -24,6 +24,17 @@ const UNREADABLE: &str = "unreadable";
 /// What is stored is not what was sealed.
 const ALTERED: &str = "altered";
 
+/// What the gateway itself counts among a call's alerts.
+pub const OWN_ALERTS: [&str; 7] = [
+    LATE,
+    FAILED,
+    PAUSE_FAILED,
+    ABNORMAL_END,
+    CUT_OFF,
+    UNREADABLE,
+    ALTERED,
+];
+
 /// A call that begins.
 pub(super) fn of_beginning(name: RecordName, began: Timestamp, parties: &Parties) -> IndexedCall {
     let mut call = IndexedCall::new(name, began, State::Open);

@@ -17,7 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::facts;
-use crate::store::database::DatabaseSettings;
+use crate::store::alerts::Alerts;
+use crate::store::database::{DatabaseError, DatabaseSettings};
+use crate::store::deliveries::Deliveries;
 use crate::store::index::{Index, IndexedCall, Query};
 use crate::store::vault::{RecordName, State, Vault};
 
@@ -206,7 +208,7 @@ impl Keeper {
             .filter(|name| there.binary_search(name).is_err())
             .cloned()
             .collect();
-        index.remove_all(&gone).await?;
+        forget(index, &gone).await?;
         let is_closed = |name: &RecordName| {
             matches!(known.get(name), Some(State::Complete | State::Incomplete))
         };
@@ -279,7 +281,7 @@ async fn carry_over(index: &Index, calls: &mut [IndexedCall]) -> anyhow::Result<
 /// Indexes a call anew whose recording, report or standing was changed.
 pub async fn renew(vault: &Vault, index: &Index, name: &RecordName) -> anyhow::Result<()> {
     let Some(call) = facts::of_vault(vault, name)? else {
-        index.remove_all(std::slice::from_ref(name)).await?;
+        forget(index, std::slice::from_ref(name)).await?;
         return Ok(());
     };
     let is_quarantined = call.quarantined;
@@ -288,6 +290,19 @@ pub async fn renew(vault: &Vault, index: &Index, name: &RecordName) -> anyhow::R
     index.put_all(&calls).await?;
     index.set_quarantined(name, is_quarantined).await?;
     Ok(())
+}
+
+/// Takes out what is known of calls that are gone, alerts and what webhooks were to tell of them included, so that no
+/// bytes of it are left. Tells how many calls were in the index.
+pub async fn forget(index: &Index, calls: &[RecordName]) -> Result<u64, DatabaseError> {
+    let database = index.database();
+    let removed = index.remove_all(calls).await?;
+    let of_them = Alerts::new(database.clone()).forget(calls).await?
+        + Deliveries::new(database.clone()).forget(calls).await?;
+    if removed + of_them > 0 {
+        database.scrub().await?;
+    }
+    Ok(removed)
 }
 
 /// Of a call that comes twice, as it begins and as it ends, the latter.
@@ -326,7 +341,7 @@ pub async fn reindex(
         .collect();
     let mut done = Reindexed {
         calls: 0,
-        removed: index.remove_all(&gone).await?,
+        removed: forget(index, &gone).await?,
     };
     let mut locked_away = BTreeSet::new();
     let query = Query {

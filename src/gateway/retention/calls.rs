@@ -4,8 +4,6 @@ use tokio::runtime::Handle;
 
 use crate::config::store::Store;
 use crate::gateway::records;
-use crate::store::alerts::Alerts;
-use crate::store::deliveries::Deliveries;
 use crate::store::index::{Index, IndexedCall, NumberHash, Query};
 use crate::store::retention::holds::{Hold, upon};
 use crate::store::vault::{RecordName, Vault};
@@ -142,16 +140,8 @@ impl Calls for IndexCalls {
     }
 
     fn forget(&self, calls: &[RecordName]) -> anyhow::Result<()> {
-        Ok(self.runtime.block_on(async {
-            let database = self.index.database();
-            let removed = self.index.remove_all(calls).await?
-                + Alerts::new(database.clone()).forget(calls).await?
-                + Deliveries::new(database.clone()).forget(calls).await?;
-            if removed > 0 {
-                database.scrub().await?;
-            }
-            Ok::<_, crate::store::database::DatabaseError>(())
-        })?)
+        self.runtime.block_on(records::forget(&self.index, calls))?;
+        Ok(())
     }
 
     fn set_holds(&self, call: &RecordName, holds: usize) -> anyhow::Result<()> {

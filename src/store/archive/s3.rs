@@ -74,6 +74,7 @@ pub struct S3 {
     place: String,
     prefix: String,
     store: Arc<AmazonS3>,
+    timeout: Duration,
     thread: Mutex<Option<Thread>>,
 }
 
@@ -195,6 +196,7 @@ impl S3 {
             place,
             prefix: settings.prefix.clone(),
             store: Arc::new(store),
+            timeout: settings.timeout,
             thread: Mutex::default(),
         })
     }
@@ -426,24 +428,31 @@ impl Archive for S3 {
         })?;
         let mut stream = begun.into_stream();
         let mut left = most;
+        let limit = self.timeout;
         loop {
             let (batch, rest) = self.run(async move {
                 let mut batch: Vec<Bytes> = Vec::new();
                 let mut length = 0;
+                // One byte now and then is no answer: somebody may wait for all of it.
+                let until = tokio::time::Instant::now() + limit;
                 while length < BATCH {
-                    match stream.next().await {
-                        Some(Ok(bytes)) => {
+                    match tokio::time::timeout_at(until, stream.next()).await {
+                        Ok(Some(Ok(bytes))) => {
                             length += bytes.len();
                             batch.push(bytes);
                         }
-                        Some(Err(error)) => return (Err(error), stream),
-                        None => break,
+                        Ok(Some(Err(error))) => return (Err(Some(error)), stream),
+                        Ok(None) => break,
+                        Err(_) => return (Err(None), stream),
                     }
                 }
                 (Ok(batch), stream)
             })?;
             stream = rest;
-            let batch = batch.map_err(|error| self.told(name.as_str(), &error))?;
+            let batch = batch.map_err(|error| match error {
+                Some(error) => self.told(name.as_str(), &error),
+                None => self.away("did not answer in time"),
+            })?;
             if batch.is_empty() {
                 return Ok(());
             }

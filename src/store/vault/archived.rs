@@ -15,7 +15,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::revision::digest;
+use super::audio::Dimensions;
+use super::revision::{digest, digest_of};
 use super::{RecordName, Vault, VaultError, files};
 use crate::store::archive::{Archive, ArchiveError, ObjectId, ObjectName};
 use crate::store::audit::Sha256Digest;
@@ -63,6 +64,9 @@ pub(super) struct Archived {
     pub(super) sha256: Sha256Digest,
     /// When it had been read back.
     pub(super) archived_at: Timestamp,
+    /// Of a recording: what is asked for without fetching it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) dimensions: Option<Dimensions>,
 }
 
 /// Counts and sums up what passes.
@@ -178,12 +182,16 @@ impl Vault {
         content: Content,
     ) -> Result<(Sha256Digest, u64), VaultError> {
         let file = self.object_file(name, content);
-        let Ok((open, header)) = self.open_header(name, content) else {
+        let Ok((mut open, header)) = self.open_header(name, content) else {
             return digest(&file);
         };
-        match self.archived(name, &header)? {
-            Some(mark) if is_header_alone(&open, &header) => Ok((mark.sha256, mark.bytes)),
-            _ => digest(&file),
+        // A mark that cannot be read does not keep a call from being removed.
+        match self.archived(name, &header) {
+            Ok(Some(mark)) if is_header_alone(&open, &header) => Ok((mark.sha256, mark.bytes)),
+            _ => open
+                .seek(SeekFrom::Start(0))
+                .and_then(|_| digest_of(&mut open))
+                .map_err(files::failed("read", &file)),
         }
     }
 
@@ -248,6 +256,8 @@ impl Vault {
     ) -> Result<File, VaultError> {
         let folder = self.path.join("fetched");
         files::make_folders(&folder)?;
+        // Room for it first.
+        self.tidy_fetched(archiving.cache.saturating_sub(mark.bytes), None);
         let number = archiving.downloads.fetch_add(1, Ordering::Relaxed);
         let new = folder.join(format!(
             "{}-{}-{number}.new",
@@ -285,6 +295,14 @@ impl Vault {
                     cause: ArchiveError::Away { .. },
                     ..
                 }) if tries < TRIES => tries += 1,
+                // What was fetched before can be fetched again; calls that are recorded want the room too.
+                Err(VaultError::File { cause, .. })
+                    if tries < TRIES && cause.kind() == io::ErrorKind::StorageFull =>
+                {
+                    files::remove(&new)?;
+                    self.tidy_fetched(0, None);
+                    tries += 1;
+                }
                 fetched => break fetched,
             }
         };
@@ -296,6 +314,7 @@ impl Vault {
         // Before it has its name: nobody takes it away meanwhile.
         let open = File::open(&new).map_err(files::failed("open", &new))?;
         std::fs::rename(&new, &file).map_err(files::failed("write", &file))?;
+        // Several may have come at once.
         self.tidy_fetched(archiving.cache, Some(&mark.object));
         Ok(open)
     }

@@ -82,8 +82,12 @@ impl Vault {
         let names = files::names(&folder)?;
         let mut changed = Vec::with_capacity(names.len());
         for name in names {
-            files::remove(&folder.join(&name))?;
-            changed.extend(RecordName::new(&name));
+            match files::remove(&folder.join(&name)) {
+                Ok(()) => changed.extend(RecordName::new(&name)),
+                Err(error) if changed.is_empty() => return Err(error),
+                // The next time; those that were taken are remembered by nobody else.
+                Err(_) => break,
+            }
         }
         Ok(changed)
     }
@@ -163,6 +167,10 @@ impl Vault {
             .put(archiving, name, content, (&object, &mut open, bytes))
             .and_then(|()| self.step())
             .and_then(|()| self.read_back(archiving, name, content, (&object, sha256, bytes)));
+        let dimensions = match content {
+            Content::Audio => self.audio(name).ok().map(|audio| audio.dimensions()),
+            _ => None,
+        };
         let _changes = self.lock_changes()?;
         if self.is_current(name, content, &header) {
             sent?;
@@ -175,6 +183,7 @@ impl Vault {
                 bytes,
                 sha256,
                 archived_at: Timestamp::now(),
+                dimensions,
             };
             let file = self.archived_file(name, content);
             let text = serde_json::to_vec_pretty(&mark)
@@ -232,7 +241,7 @@ impl Vault {
     }
 
     /// Whether a part is still what has this header, and can be read.
-    fn is_current(&self, name: &RecordName, content: Content, header: &Header) -> bool {
+    pub(super) fn is_current(&self, name: &RecordName, content: Content, header: &Header) -> bool {
         self.is_readable(name, content)
             && self
                 .open_header(name, content)
@@ -395,14 +404,18 @@ impl Vault {
                     .is_ok_and(|(_, header)| ObjectId::of(&header) == object);
             if !is_needed {
                 self.step()?;
-                let object = ObjectName::new(&name, &object, content);
-                let gone = archiving.archive.delete(&object);
+                let there = ObjectName::new(&name, &object, content);
+                let gone = archiving.archive.delete(&there);
                 gone.map_err(|cause| VaultError::Archive {
                     name,
                     content,
                     cause,
                 })?;
                 deleted += 1;
+            }
+            // Somebody may have been fetching it when its key was destroyed.
+            if !is_needed {
+                files::remove(&self.fetched_file(&object))?;
             }
             self.step()?;
             files::remove(&folder.join(&mark))?;

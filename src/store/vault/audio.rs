@@ -5,14 +5,35 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::archived::is_header_alone;
 use super::objects::sealed;
 use super::{Closing, RecordName, State, Vault, VaultError, files};
 use crate::store::sealed::{Content, SealError, SealedReader, Standing};
 
 /// Bytes of a WAV header of 16-bit PCM.
 pub(super) const HEADER: usize = 44;
+
+/// What can be told of a recording without its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dimensions {
+    /// Samples per second of each channel.
+    pub rate: u32,
+    /// How many channels.
+    pub channels: u16,
+    /// Bytes of the WAV file.
+    pub bytes: u64,
+}
+
+impl Dimensions {
+    /// Its length in time.
+    pub fn seconds(&self) -> f64 {
+        let data = self.bytes.saturating_sub(HEADER as u64);
+        data as f64 / (f64::from(self.rate) * f64::from(self.channels) * 2.0)
+    }
+}
 
 /// A recording in the store, open.
 #[derive(Debug)]
@@ -70,6 +91,21 @@ impl Vault {
         })
     }
 
+    /// How long a call's recording is, and of what form. What is in the object store alone is not fetched for it.
+    pub fn dimensions(&self, name: &RecordName) -> Result<Dimensions, VaultError> {
+        self.check_free(name)?;
+        let (open, header) = self.open_header(name, Content::Audio)?;
+        // What cannot be played has none.
+        self.wrapped_key(name, Content::Audio)?;
+        if is_header_alone(&open, &header)
+            && let Some(mark) = self.archived(name, &header)?
+            && let Some(dimensions) = mark.dimensions
+        {
+            return Ok(dimensions);
+        }
+        Ok(self.audio(name)?.dimensions())
+    }
+
     /// Why a call's recording ends early, for one that does.
     pub fn closing(&self, name: &RecordName) -> Result<Closing, VaultError> {
         let file = self.object_file(name, Content::Closing);
@@ -97,7 +133,16 @@ impl StoredAudio {
 
     /// Its length in time.
     pub fn seconds(&self) -> f64 {
-        self.data as f64 / (f64::from(self.rate) * f64::from(self.channels) * 2.0)
+        self.dimensions().seconds()
+    }
+
+    /// What can be told of it without its samples.
+    pub fn dimensions(&self) -> Dimensions {
+        Dimensions {
+            rate: self.rate,
+            channels: self.channels,
+            bytes: self.length(),
+        }
     }
 
     /// Samples per second of each channel.

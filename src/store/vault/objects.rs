@@ -134,7 +134,12 @@ impl Vault {
         if matches!(content, Content::Audio | Content::Transcript) {
             self.check_free(name)?;
         }
-        self.open_sealed(name, content)
+        let opened = self.open_sealed(name, content)?;
+        if matches!(content, Content::Audio | Content::Transcript) {
+            // It may have been locked away while it was fetched.
+            self.check_free(name)?;
+        }
+        Ok(opened)
     }
 
     /// Opens one sealed file of a call, locked away or not. A revision that takes its place meanwhile is waited for.
@@ -147,8 +152,15 @@ impl Vault {
         loop {
             let before = self.sight(name, content);
             let opened = self.open_present(name, content);
-            let is_moving = before.0 || self.sight(name, content) != before;
-            if opened.is_ok() || !is_moving || patience == 0 {
+            let after = self.sight(name, content);
+            let is_done = match &opened {
+                // It may have been erased while it was fetched.
+                Ok(reader) => {
+                    after.1.as_ref() == Some(reader.header()) && self.is_readable(name, content)
+                }
+                Err(_) => !before.0 && after == before,
+            };
+            if is_done || patience == 0 {
                 return opened;
             }
             patience -= 1;
@@ -187,19 +199,7 @@ impl Vault {
         name: &RecordName,
         content: Content,
     ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        if content == Content::Transcript {
-            self.check_free(name)?;
-        }
-        self.document_of(name, content)
-    }
-
-    /// The same, locked away or not.
-    pub(super) fn document_of(
-        &self,
-        name: &RecordName,
-        content: Content,
-    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        self.open_sealed(name, content)?
+        self.open(name, content)?
             .read_whole()
             .map_err(sealed(self.object_file(name, content)))
     }

@@ -13,6 +13,7 @@
 //!
 //! Does not know what documents say: who erases gives what becomes of them.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -66,6 +67,13 @@ pub type Rewrite<'a> = &'a dyn Fn(Content, &[u8]) -> Result<Zeroizing<Vec<u8>>, 
 
 /// Documents that may tell of what was said.
 const DOCUMENTS: [Content; 2] = [Content::Transcript, Content::Report];
+/// All that is sealed anew.
+const SEALED_ANEW: [Content; 3] = [Content::Transcript, Content::Report, Content::Audio];
+/// How often a call that is changed meanwhile is opened anew without the lock.
+const TRIES: u32 = 3;
+
+/// What there is of a call.
+type Opened = BTreeMap<Content, SealedReader<File>>;
 
 impl Vault {
     /// Blanks stretches of a call for good: its audio has silence there, its documents are what `rewrite` makes of
@@ -79,15 +87,12 @@ impl Vault {
         rewrite: Rewrite<'_>,
     ) -> Result<Erased, VaultError> {
         self.check_format()?;
-        let _changes = self.lock_changes()?;
-        self.check_closed(name)?;
-        // What a crash left comes first.
-        self.finish_revision(name)?;
+        let (_changes, opened) = self.lock_opened(name)?;
         files::make_folders(&self.path.join("revising"))?;
         files::write_new(&self.begun(name), b"")?;
         files::sync_folder(&self.path.join("revising"))?;
         let staged = self
-            .stage(name, blanks, rewrite)
+            .stage(name, blanks, rewrite, opened)
             .and_then(|parts| self.commit(name).map(|()| parts));
         match staged {
             Ok(parts) => {
@@ -108,19 +113,59 @@ impl Vault {
         }
     }
 
+    /// The lock of who changes calls, and what there is of a call that can be sealed anew, open. What the object store
+    /// has of it is fetched before: whoever wants to lock another call away must not wait for that.
+    fn lock_opened(&self, name: &RecordName) -> Result<(File, Opened), VaultError> {
+        let lock = || {
+            let changes = self.lock_changes()?;
+            self.check_closed(name)?;
+            // What a crash left comes first.
+            self.finish_revision(name)?;
+            Ok::<_, VaultError>(changes)
+        };
+        for _ in 0..TRIES {
+            drop(lock()?);
+            let opened = self.opened(name)?;
+            let changes = lock()?;
+            let is_current = |content: &Content| match opened.get(content) {
+                Some(reader) => self.is_current(name, *content, reader.header()),
+                None => !self.is_readable(name, *content),
+            };
+            if SEALED_ANEW.iter().all(is_current) {
+                return Ok((changes, opened));
+            }
+        }
+        // Changed each time: nobody does so any more.
+        let changes = lock()?;
+        Ok((changes, self.opened(name)?))
+    }
+
+    fn opened(&self, name: &RecordName) -> Result<Opened, VaultError> {
+        let mut opened = Opened::new();
+        for content in SEALED_ANEW {
+            if self.is_readable(name, content) {
+                opened.insert(content, self.open_sealed(name, content)?);
+            }
+        }
+        Ok(opened)
+    }
+
     /// Seals the next revision of whatever there is, beside the present one.
     fn stage(
         &self,
         name: &RecordName,
         blanks: &[Blank],
         rewrite: Rewrite<'_>,
+        mut opened: Opened,
     ) -> Result<Vec<Resealed>, VaultError> {
         let mut parts = Vec::new();
         for content in DOCUMENTS {
-            if !self.is_readable(name, content) {
+            let Some(mut document) = opened.remove(&content) else {
                 continue;
-            }
-            let before = self.document_of(name, content)?;
+            };
+            let before = document
+                .read_whole()
+                .map_err(sealed(self.object_file(name, content)))?;
             let problem = |problem| VaultError::Document {
                 file: self.object_file(name, content),
                 problem,
@@ -132,8 +177,7 @@ impl Vault {
                     .map_err(sealed(self.next(name, content).0))
             })?);
         }
-        if self.is_readable(name, Content::Audio) {
-            let mut audio = self.open_sealed(name, Content::Audio)?;
+        if let Some(mut audio) = opened.remove(&Content::Audio) {
             let file = self.object_file(name, Content::Audio);
             parts.push(self.stage_part(name, Content::Audio, |writer| {
                 copy_blanked(&mut audio, blanks, &file, writer)
@@ -199,12 +243,17 @@ impl Vault {
     /// Puts the next revision in the place of the one before, whose keys are destroyed first. Whoever calls holds
     /// the keys' lock.
     fn settle(&self, name: &RecordName) -> Result<(), VaultError> {
+        // All of them before anything else: what is erased of one part must not be readable in another.
+        for content in Content::ALL {
+            if self.next(name, content).1.exists() {
+                self.step()?;
+                destroy_key(&self.present(name, content).1)?;
+            }
+        }
         for content in Content::ALL {
             let (next, next_key) = self.next(name, content);
             if next_key.exists() {
                 let key = self.present(name, content).1;
-                self.step()?;
-                destroy_key(&key)?;
                 self.step()?;
                 std::fs::rename(&next_key, &key).map_err(files::failed("write", &key))?;
                 files::sync_folder(&self.key_folder(name))?;
@@ -384,13 +433,18 @@ pub(super) fn destroy_key(file: &Path) -> Result<(), VaultError> {
 
 /// A file's SHA-256 and its length.
 pub(super) fn digest(file: &Path) -> Result<(Sha256Digest, u64), VaultError> {
-    let failed = || files::failed("read", file);
-    let mut open = File::open(file).map_err(failed())?;
+    File::open(file)
+        .and_then(|mut open| digest_of(&mut open))
+        .map_err(files::failed("read", file))
+}
+
+/// The SHA-256 and the length of what is left of an open file.
+pub(super) fn digest_of(open: &mut File) -> std::io::Result<(Sha256Digest, u64)> {
     let mut sum = Sha256::new();
     let mut block = vec![0; 64 * 1024];
     let mut length = 0;
     loop {
-        match open.read(&mut block).map_err(failed())? {
+        match open.read(&mut block)? {
             0 => return Ok((Sha256Digest(sum.finalize().into()), length)),
             read => {
                 sum.update(&block[..read]);

@@ -173,7 +173,7 @@ fn what_was_fetched_longest_ago_goes_first() {
     let folder = TempDir::new().unwrap();
     let shelf = Shelf::new();
     // Room for two of three, which are of 80,247 bytes each.
-    let vault = vault(&folder, ONES).with_archive(Arc::clone(&shelf) as Arc<dyn Archive>, 100_000);
+    let vault = vault(&folder, ONES).with_archive(Arc::clone(&shelf) as Arc<dyn Archive>, 170_000);
     let recording = vault.begin_recording().unwrap();
     let calls = ["CA1", "CA2", "CA3"].map(|call| record(&recording, call, 20_000));
     settle(&vault).unwrap();
@@ -307,11 +307,20 @@ fn a_mark_of_another_sealing_does_not_count() {
 /// What happens meanwhile.
 type Change = fn(&Vault);
 
-/// An archive during whose puts something else happens once.
+/// An archive during whose puts, or gets, something else happens once.
 #[derive(Debug)]
 struct Meanwhile {
     shelf: Arc<Shelf>,
-    happens: Mutex<Option<(Vault, Change)>>,
+    puts: Mutex<Option<(Vault, Change)>>,
+    gets: Mutex<Option<(Vault, Change)>>,
+}
+
+impl Meanwhile {
+    fn happens(change: &Mutex<Option<(Vault, Change)>>) {
+        if let Some((vault, happens)) = change.lock().unwrap().take() {
+            happens(&vault);
+        }
+    }
 }
 
 impl Archive for Meanwhile {
@@ -320,9 +329,7 @@ impl Archive for Meanwhile {
     }
 
     fn put(&self, name: &ObjectName, from: &mut File, bytes: u64) -> Result<(), ArchiveError> {
-        if let Some((vault, happens)) = self.happens.lock().unwrap().take() {
-            happens(&vault);
-        }
+        Self::happens(&self.puts);
         self.shelf.put(name, from, bytes)
     }
 
@@ -332,6 +339,7 @@ impl Archive for Meanwhile {
         into: &mut dyn std::io::Write,
         most: u64,
     ) -> Result<(), ArchiveError> {
+        Self::happens(&self.gets);
         self.shelf.get(name, into, most)
     }
 
@@ -364,7 +372,8 @@ fn what_changes_while_it_is_put_there_is_not_taken_for_what_it_was() {
         record(&plain.begin_recording().unwrap(), "CA1", 2_000);
         let meanwhile = Meanwhile {
             shelf: Arc::clone(&shelf),
-            happens: Mutex::new(Some((plain.clone(), happens))),
+            puts: Mutex::new(Some((plain.clone(), happens))),
+            gets: Mutex::default(),
         };
         let vault = vault(&folder, ONES)
             .with_archive(Arc::new(meanwhile), 0)
@@ -380,6 +389,87 @@ fn what_changes_while_it_is_put_there_is_not_taken_for_what_it_was() {
             assert_eq!(stored, expected_objects(&vault, &name("CA1")));
         }
     }
+}
+
+#[test]
+fn what_changes_while_it_is_fetched_is_not_given_out_as_it_was() {
+    let fetch = |happens: Change, read: &dyn Fn(&Vault)| {
+        let folder = TempDir::new().unwrap();
+        let shelf = Shelf::new();
+        let plain = archived_vault(&folder, &shelf);
+        let recording = plain.begin_recording().unwrap();
+        let call = record(&recording, "CA1", 2_000);
+        record(&recording, "CA2", 2_000);
+        settle(&plain).unwrap();
+        forget_fetched(&plain);
+        let meanwhile = Meanwhile {
+            shelf,
+            puts: Mutex::default(),
+            gets: Mutex::new(Some((plain.clone(), happens))),
+        };
+        read(&vault(&folder, ONES).with_archive(Arc::new(meanwhile), 0));
+        // No copy of what is gone stays.
+        plain.delete_left().unwrap();
+        if plain.is_readable(&call, Content::Audio) {
+            forget_fetched(&plain);
+        }
+        let left = files::names(&plain.path().join("fetched")).unwrap();
+        assert!(left.is_empty(), "{left:?}");
+    };
+    let call = name("CA1");
+    fetch(
+        |vault| vault.quarantine(&name("CA1"), "a test").unwrap(),
+        &|vault| {
+            let found = vault.audio(&call);
+            assert!(matches!(found, Err(VaultError::Quarantined { .. })));
+        },
+    );
+    fetch(
+        |vault| {
+            vault.discard(&name("CA1"), &[Content::Audio]).unwrap();
+        },
+        &|vault| {
+            let found = vault.audio(&call);
+            assert!(matches!(found, Err(VaultError::Shredded { .. })));
+        },
+    );
+    fetch(
+        |vault| {
+            drop(vault.erase_segments(&name("CA1"), &blank(), &as_it_was));
+        },
+        &|vault| assert_eq!(samples(vault, &call)[200..400], [0; 200]),
+    );
+    // Nobody waits for a download who wants to lock another call away.
+    fetch(
+        |vault| {
+            let (vault, (done, is_done)) = (vault.clone(), std::sync::mpsc::channel());
+            std::thread::spawn(move || done.send(vault.quarantine(&name("CA2"), "a test").is_ok()));
+            assert!(is_done.recv_timeout(Duration::from_secs(20)).unwrap());
+        },
+        &|vault| {
+            drop(vault.erase_segments(&call, &blank(), &as_it_was).unwrap());
+        },
+    );
+}
+
+#[test]
+fn what_is_told_of_a_recording_needs_no_download() {
+    let folder = TempDir::new().unwrap();
+    let shelf = Shelf::new();
+    let vault = archived_vault(&folder, &shelf);
+    let call = record(&vault.begin_recording().unwrap(), "CA1", 20_000);
+    let before = vault.dimensions(&call).unwrap();
+    assert_eq!((before.rate, before.channels), (8_000, 2));
+    assert!((before.seconds() - 2.5).abs() < 1e-9);
+    settle(&vault).unwrap();
+    let gets = shelf.gets();
+    assert_eq!(vault.dimensions(&call).unwrap(), before);
+    assert_eq!(shelf.gets(), gets);
+    vault.quarantine(&call, "a test").unwrap();
+    assert!(vault.dimensions(&call).is_err());
+    vault.end_quarantine(&call).unwrap();
+    vault.discard(&call, &[Content::Audio]).unwrap();
+    assert!(vault.dimensions(&call).is_err());
 }
 
 /// The process dies at every step of what is done, in turn; the next start goes on. Returns how many steps there are.
