@@ -71,7 +71,7 @@ pub struct Label {
     pub content: Content,
     /// How many times it was sealed before.
     pub revision: u32,
-    /// When.
+    /// When its first revision was begun: of audio, when recording began.
     pub sealed_at: Timestamp,
 }
 

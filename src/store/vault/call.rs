@@ -43,7 +43,7 @@ impl Recording {
         let vault = self.vault.clone();
         let name = vault.claim(call)?;
         let prepare = |content| {
-            let (object, key) = vault.new_object(&name, content, 0)?;
+            let (object, key) = vault.new_object(&name, content)?;
             files::write_new(&vault.key_file(&name, content), &key)?;
             Ok::<_, VaultError>(object)
         };
@@ -202,7 +202,7 @@ impl Vault {
         let closing = Closing::new(name, reason, found, chunks);
         let text = serde_json::to_vec_pretty(&closing)
             .map_err(|error| files::failed("write", &file)(error.into()))?;
-        let (object, key) = self.new_object(name, Content::Closing, 0)?;
+        let (object, key) = self.new_object(name, Content::Closing)?;
         files::replace(&self.key_file(name, Content::Closing), &key)?;
         self.seal_document(name, object, &text)?;
         self.unmark(name)?;

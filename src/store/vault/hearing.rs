@@ -14,7 +14,7 @@ impl Vault {
         self.check_closed(name)?;
         // Its key opens nothing any more.
         files::remove(&self.object_file(name, Content::Hearing))?;
-        let (object, key) = self.new_object(name, Content::Hearing, 0)?;
+        let (object, key) = self.new_object(name, Content::Hearing)?;
         {
             let _keys = self.lock_keys()?;
             files::replace(&self.key_file(name, Content::Hearing), &key)?;

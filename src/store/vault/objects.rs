@@ -52,15 +52,40 @@ impl Vault {
         &self,
         name: &RecordName,
         content: Content,
-        revision: u32,
     ) -> Result<(NewObject, Vec<u8>), VaultError> {
-        let header = Header::new(Label {
-            name: name.to_string(),
-            content,
-            revision,
-            sealed_at: Timestamp::now(),
-        })
-        .map_err(sealed(self.object_file(name, content)))?;
+        self.labelled_object(
+            name,
+            Label {
+                name: name.to_string(),
+                content,
+                revision: 0,
+                sealed_at: Timestamp::now(),
+            },
+        )
+    }
+
+    /// The same for what takes the place of another, and keeps its time: a call began when it began.
+    pub(super) fn next_object(
+        &self,
+        name: &RecordName,
+        present: &Label,
+    ) -> Result<(NewObject, Vec<u8>), VaultError> {
+        self.labelled_object(
+            name,
+            Label {
+                revision: present.revision.saturating_add(1),
+                ..present.clone()
+            },
+        )
+    }
+
+    fn labelled_object(
+        &self,
+        name: &RecordName,
+        label: Label,
+    ) -> Result<(NewObject, Vec<u8>), VaultError> {
+        let content = label.content;
+        let header = Header::new(label).map_err(sealed(self.object_file(name, content)))?;
         let file = self.key_file(name, content);
         let wrapping = |cause| VaultError::Key {
             file: file.clone(),
@@ -135,10 +160,8 @@ impl Vault {
             self.check_free(name)?;
         }
         let opened = self.open_sealed(name, content)?;
-        if matches!(content, Content::Audio | Content::Transcript) {
-            // It may have been locked away while it was fetched.
-            self.check_free(name)?;
-        }
+        // It may have been locked away while it was fetched.
+        check()?;
         Ok(opened)
     }
 

@@ -196,10 +196,10 @@ impl Vault {
         seal: impl FnOnce(&mut SealedWriter<File>) -> Result<(), VaultError>,
     ) -> Result<Resealed, VaultError> {
         let (present, header) = self.open_header(name, content)?;
-        let revision = header.label().revision.saturating_add(1);
         drop(present);
         let (next, next_key) = self.next(name, content);
-        let (NewObject { header, key }, wrapped) = self.new_object(name, content, revision)?;
+        let (NewObject { header, key }, wrapped) = self.next_object(name, header.label())?;
+        let revision = header.label().revision;
         self.step()?;
         files::write_new(&next_key, &wrapped)?;
         self.step()?;

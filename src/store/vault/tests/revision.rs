@@ -54,8 +54,12 @@ fn erased_stretches_are_silent_and_all_else_is_as_it_was() {
         blank(Some(1), 5_000, 9_000),
         blank(Some(0), 19_990, 99_000),
     ];
+    let begun = vault.record(&call).unwrap().begun;
+    std::thread::sleep(std::time::Duration::from_millis(5));
     let erased = vault.erase_segments(&call, &blanks, &rewritten).unwrap();
     assert_eq!(erased.parts.len(), 3);
+    // What is kept for a time, or held for a time, still is.
+    assert_eq!(vault.record(&call).unwrap().begun, begun);
     assert!(
         erased
             .parts
