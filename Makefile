@@ -29,7 +29,7 @@ acceptance: model ## Run the long checks: load, overload, kill (minutes; wants t
 
 KILLS ?= 200
 
-kills: model ## Kill a recording gateway KILLS times and look at what it left (an hour for 200)
+kills: model ## Kill a recording gateway KILLS times and look at what it left (half an hour for 200)
 	HUSHGATE_KILLS=$(KILLS) $(CARGO) test $(FLAGS) --test it -- kills_at_random_moments --nocapture
 
 bench: install-tools ## Measure the speed of the detector on text and on a live call

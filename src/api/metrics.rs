@@ -15,6 +15,7 @@ use crate::audio::Span;
 use crate::egress::{CallFacts, EngineWork};
 use crate::gateway::{Around, Tape, TapeFactory};
 use crate::session::CleanAudio;
+use crate::store::vault::RecordName;
 use crate::telemetry::Event;
 use crate::telemetry::metrics::{Metric, Movement};
 
@@ -190,6 +191,10 @@ impl Tape for Counted {
         }
     }
 
+    fn name(&self) -> Option<&RecordName> {
+        self.tape.as_ref()?.name()
+    }
+
     fn event(&mut self, event: &Event) {
         if let Some(tape) = &mut self.tape {
             tape.event(event);
@@ -269,6 +274,10 @@ mod tests {
         }
 
         fn event(&mut self, _: &Event) {}
+
+        fn name(&self) -> Option<&RecordName> {
+            None
+        }
 
         fn finish(self: Box<Self>, _: EngineWork, _: Option<String>) -> anyhow::Result<PathBuf> {
             Ok(PathBuf::new())

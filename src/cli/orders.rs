@@ -18,6 +18,7 @@ use crate::call::Sensitive;
 use crate::call::particulars::telephone_number;
 use crate::config::retention::Keeping;
 use crate::config::store::Store;
+use crate::gateway::audit::tell_late;
 use crate::gateway::records;
 use crate::gateway::requests::{Asked, ask};
 use crate::gateway::retention::{Calls, Custody, IndexCalls, Order};
@@ -59,7 +60,7 @@ pub(super) fn open(arguments: &StoreArguments) -> anyhow::Result<Opened> {
             file.display()
         )
     })?;
-    let vault = records::open(&store)?;
+    let vault = records::open_beside(&store, keeping.audit.as_ref())?;
     vault.check_format()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -130,6 +131,11 @@ impl Opened {
             Some(audit) => {
                 let opened = AuditLog::open(audit.settings())
                     .context("the audit log cannot be written, and nothing was done")?;
+                // Before anything is done to them.
+                tell_late(self.vault.untold()?, &opened.log, |name| {
+                    Ok(self.vault.told(name)?)
+                })
+                .context("the audit log does not take what was recorded, and nothing was done")?;
                 Some((opened.log, KeyFiles::new(&audit.keys)))
             }
             None => None,

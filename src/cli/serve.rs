@@ -181,7 +181,10 @@ fn serve(
         .store
         .as_ref()
         .filter(|_| config.second_listener.enabled && arguments.recordings.is_none())
-        .map(|store| anyhow::Ok((SecondListener::new(), records::open(store)?)))
+        .map(|store| {
+            let vault = records::open_beside(store, config.audit.as_ref())?;
+            anyhow::Ok((SecondListener::new(), vault))
+        })
         .transpose()?;
     let alerting = Alerting::new(&config, Some(Arc::clone(&metrics)));
     let settings = match &alerting {

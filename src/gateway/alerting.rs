@@ -312,6 +312,10 @@ impl Tape for AlertedTape {
         self.tape.event(event);
     }
 
+    fn name(&self) -> Option<&RecordName> {
+        self.tape.name()
+    }
+
     fn finish(
         self: Box<Self>,
         work: EngineWork,

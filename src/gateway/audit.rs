@@ -1,15 +1,19 @@
 //! What the gateway writes into the audit log: its own start and end, each call's course, what was refused.
 //!
-//! A call's entries are made on its recorder's thread (`AuditedTapes`), of the same events as its report: neither
-//! the call's task nor the caller waits for them. What came of refusals is gathered, as anybody can make many.
+//! A call's entries are made on its recorder's thread (`AuditedTapes`), of the same events as its report: nobody
+//! waits for them before its end. What came of refusals is gathered, as anybody can make many.
 //!
-//! **Architecture invariant:** what is in the report as hidden, late or failed is in the log.
+//! **Architecture invariants:** what is in the report as hidden, late or failed is in the log. A call whose end was
+//! acknowledged has its end there, or has it when the next start is over.
 
+mod files;
+mod late;
 mod refusals;
 mod spans;
 mod tape;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
@@ -17,8 +21,12 @@ use sha2::{Digest, Sha256};
 use super::taping::TapeFactory;
 use crate::config::Config;
 use crate::store::audit::{Action, AuditLog, Entry, Opened, Record};
+pub use late::tell as tell_late;
 use refusals::Refusals;
 pub(super) use tape::AuditedTapes;
+
+/// For how long who needs entries on the disk waits for them.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The gateway's end of the audit log.
 #[derive(Debug)]

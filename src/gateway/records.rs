@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::taping::{Tape, TapeFactory};
 use crate::call::Sensitive;
+use crate::config::audit::Audit;
 use crate::config::store::{self as config, Store};
 use crate::egress::report::Parties;
 use crate::egress::{CallFacts, EngineWork, ReportBuilder};
@@ -22,7 +23,7 @@ use crate::store::archive::{Archive, S3};
 use crate::store::database::DatabaseSettings;
 use crate::store::index::NumberKey;
 use crate::store::keys::{KeyService, KeySource, LocalKeys, Transit};
-use crate::store::vault::{CallWriter, Recording, Swept, SweptCall, Vault};
+use crate::store::vault::{CallWriter, RecordName, Recording, Swept, SweptCall, Untold, Vault};
 use crate::telemetry::Event;
 use indexing::Indexer;
 
@@ -36,6 +37,15 @@ pub fn open(store: &Store) -> anyhow::Result<Vault> {
     Ok(match &store.archive {
         None => vault,
         Some(archive) => vault.with_archive(self::archive(archive)?, archive.cache),
+    })
+}
+
+/// The same beside an audit log, if there is one: what is closed in the store is marked until the log knows it.
+pub fn open_beside(store: &Store, audit: Option<&Audit>) -> anyhow::Result<Vault> {
+    let vault = open(store)?;
+    Ok(match audit {
+        Some(_) => vault.telling_ends(),
+        None => vault,
     })
 }
 
@@ -191,6 +201,14 @@ impl TapeFactory for Records {
         self.begun().map(drop)
     }
 
+    fn untold(&self) -> anyhow::Result<Vec<Untold>> {
+        Ok(self.vault.untold()?)
+    }
+
+    fn told(&self, recording: &RecordName) -> anyhow::Result<()> {
+        Ok(self.vault.told(recording)?)
+    }
+
     fn degraded(&self) -> Option<String> {
         let begun = self.recording.lock();
         let begun = begun.unwrap_or_else(PoisonError::into_inner);
@@ -216,6 +234,10 @@ impl Tape for Sealed {
 
     fn event(&mut self, event: &Event) {
         self.report.event(event);
+    }
+
+    fn name(&self) -> Option<&RecordName> {
+        Some(self.audio.name())
     }
 
     /// The transcript is sealed by itself: who may read the report may not always read it, and it may go first.

@@ -405,6 +405,10 @@ impl Tape for ListenedTape {
         self.tape.event(event);
     }
 
+    fn name(&self) -> Option<&RecordName> {
+        self.tape.name()
+    }
+
     fn finish(
         self: Box<Self>,
         work: EngineWork,

@@ -149,7 +149,8 @@ impl Settings {
             overload: config.overload,
             tapes: match &config.store {
                 Some(store) => {
-                    records::tapes_with_index(records::open(store)?, store.database.clone())
+                    let vault = records::open_beside(store, config.audit.as_ref())?;
+                    records::tapes_with_index(vault, store.database.clone())
                 }
                 None => folder(config.recordings.clone()),
             },

@@ -20,6 +20,7 @@ use recorders::{PATIENCE, Writes};
 
 use crate::egress::{CallFacts, EngineWork, Recorder};
 use crate::session::CleanAudio;
+use crate::store::vault::{RecordName, Untold};
 use crate::telemetry::Event;
 
 /// Blocks and events that wait for the disk; a block is at least a packet of 20 ms.
@@ -31,6 +32,8 @@ pub trait Tape: Send {
     fn write(&mut self, audio: &CleanAudio) -> anyhow::Result<()>;
     /// Takes note of an event.
     fn event(&mut self, event: &Event);
+    /// The recording's name in the store, which is not the call's id where that was taken; `None`: it is in none.
+    fn name(&self) -> Option<&RecordName>;
     /// Completes the recording; `abnormal_end` says why the call did not end by itself. Returns the
     /// recording's file.
     fn finish(
@@ -50,6 +53,14 @@ pub trait TapeFactory: Send + Sync {
     fn begin(&self) -> anyhow::Result<()> {
         Ok(())
     }
+    /// Recordings that ended, which the audit log may not know.
+    fn untold(&self) -> anyhow::Result<Vec<Untold>> {
+        Ok(Vec::new())
+    }
+    /// The audit log knows of the end of this recording.
+    fn told(&self, _recording: &RecordName) -> anyhow::Result<()> {
+        Ok(())
+    }
     /// What is not as it should be, though recordings can be begun.
     fn degraded(&self) -> Option<String> {
         None
@@ -62,6 +73,8 @@ pub trait Around: Send + Sync {
     fn inside(&self) -> &dyn TapeFactory;
     /// Begins a call's recording.
     fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>>;
+    /// Called once after who makes them has found what the process before left.
+    fn begun(&self) {}
 }
 
 impl<T: Around> TapeFactory for T {
@@ -74,7 +87,17 @@ impl<T: Around> TapeFactory for T {
     }
 
     fn begin(&self) -> anyhow::Result<()> {
-        self.inside().begin()
+        self.inside().begin()?;
+        self.begun();
+        Ok(())
+    }
+
+    fn untold(&self) -> anyhow::Result<Vec<Untold>> {
+        self.inside().untold()
+    }
+
+    fn told(&self, recording: &RecordName) -> anyhow::Result<()> {
+        self.inside().told(recording)
     }
 
     fn degraded(&self) -> Option<String> {
@@ -110,6 +133,10 @@ impl Tape for Recorder {
 
     fn event(&mut self, event: &Event) {
         Recorder::event(self, event);
+    }
+
+    fn name(&self) -> Option<&RecordName> {
+        None
     }
 
     fn finish(

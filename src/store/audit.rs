@@ -40,7 +40,7 @@ pub use entry::{Action, Actor, ActorKind, Detail, Entry, Line, LogId, Record};
 pub use folder::{ANCHOR_FILE, Folder, Segment};
 pub use keys::{AuditKeys, HmacKey, KeyFiles, PublicKey, SigningKey};
 pub use proof::Run;
-pub use reading::{EntryFilter, entries_of};
+pub use reading::{EntryFilter, entries_from, entries_of};
 pub use verify::{BadEntry, Fault, Verdict, Verification, Verifier, verify_folder};
 pub use writer::{AuditLog, LogSettings, Opened, Receipt};
 

@@ -251,6 +251,8 @@ impl Summary {
                 let why = format!("refused: {}", reason.unwrap_or("no reason is told"));
                 *self.not_recorded.entry(why).or_default() += u64::try_from(count).unwrap_or(0);
             }
+            // That of a call that was cut off, of which there is a recording.
+            Action::RecordingFailed if entry.is_late() => {}
             Action::RecordingFailed => {
                 let why = "nothing could be recorded".to_owned();
                 *self.not_recorded.entry(why).or_default() += 1;

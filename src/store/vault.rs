@@ -7,6 +7,7 @@
 //! STORE/calls/CALL/closing.sealed in place of them, where a crash cut the call off
 //! STORE/keys/CALL/audio.json ...  the wrapped key of each
 //! STORE/open/CALL                 a mark: this call is not closed yet
+//! STORE/untold/CALL               a mark: it is closed, which the audit log may not know
 //! STORE/revising/CALL, removing/CALL    marks: stretches of it are being erased; it is being removed
 //! STORE/quarantine/CALL.json      a mark: it is locked away
 //! STORE/number-key.json           the wrapped key that telephone numbers are hashed under
@@ -35,6 +36,7 @@ mod removal;
 mod revision;
 mod rotation;
 mod sweep;
+mod untold;
 
 use std::fs::File;
 use std::io;
@@ -55,6 +57,7 @@ pub use removal::{Removed, RemovedPart};
 pub use revision::{Blank, Erased, Resealed, Rewrite};
 pub use rotation::{Rotation, Usage};
 pub use sweep::{Swept, SweptCall};
+pub use untold::Untold;
 
 /// What the file `format` says.
 const FORMAT: &str = "hushgate store 1\n";
@@ -65,6 +68,8 @@ pub struct Vault {
     path: PathBuf,
     keys: Arc<dyn KeyService>,
     opens_quarantined: bool,
+    /// Whether closed calls are marked until the audit log knows of them.
+    tells_ends: bool,
     /// Where bytes of closed calls are besides the disk, if anywhere.
     archiving: Option<Arc<archived::Archiving>>,
     /// How many steps it takes before it dies.
@@ -269,6 +274,7 @@ impl Vault {
             path,
             keys,
             opens_quarantined: false,
+            tells_ends: false,
             archiving: None,
             #[cfg(test)]
             steps: None,

@@ -33,6 +33,7 @@ use hushgate::egress::{CallFacts, EngineWork};
 use hushgate::gateway::serve::Settings;
 use hushgate::gateway::{Tape, TapeFactory};
 use hushgate::session::{CleanAudio, Examination};
+use hushgate::store::vault::RecordName;
 use hushgate::telemetry::Event;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
@@ -106,6 +107,10 @@ impl Tape for Nowhere {
     }
 
     fn event(&mut self, _event: &Event) {}
+
+    fn name(&self) -> Option<&RecordName> {
+        None
+    }
 
     fn finish(
         self: Box<Self>,

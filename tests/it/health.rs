@@ -142,6 +142,10 @@ impl hushgate::gateway::Tape for FullTape {
 
     fn event(&mut self, _event: &hushgate::telemetry::Event) {}
 
+    fn name(&self) -> Option<&hushgate::store::vault::RecordName> {
+        None
+    }
+
     fn finish(
         self: Box<Self>,
         _work: hushgate::egress::EngineWork,

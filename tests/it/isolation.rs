@@ -10,6 +10,7 @@ use hushgate::gateway::serve::folder;
 use hushgate::gateway::{Tape, TapeFactory};
 use hushgate::session::CleanAudio;
 use hushgate::speech::{Transcript, Window};
+use hushgate::store::vault::RecordName;
 use hushgate::telemetry::Event;
 
 use crate::support::*;
@@ -98,6 +99,10 @@ impl Tape for HangingTape {
     }
 
     fn event(&mut self, _event: &Event) {}
+
+    fn name(&self) -> Option<&RecordName> {
+        None
+    }
 
     fn finish(self: Box<Self>, _: EngineWork, _: Option<String>) -> anyhow::Result<PathBuf> {
         anyhow::bail!("unreachable: write never returns")

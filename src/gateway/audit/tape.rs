@@ -1,32 +1,41 @@
 //! A recorder that writes its call's course into the audit log as well.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
+use super::files::{RECORD, with_files};
 use super::spans::Stretches;
+use super::{PATIENCE, late};
 use crate::audio::{MediaTime, SampleIndex};
 use crate::call::Leg;
 use crate::egress::{CallFacts, EngineWork};
 use crate::gateway::taping::{Around, Tape, TapeFactory};
 use crate::session::CleanAudio;
-use crate::store::audit::{Action, Actor, AuditLog, Record, Sha256Digest};
-use crate::store::sealed::Content;
-use crate::store::vault::{digest_elsewhere, sealed_file_name};
+use crate::store::audit::{Action, Actor, AuditLog, Receipt, Record};
+use crate::store::vault::RecordName;
 use crate::telemetry::{Deed, Event, Person};
 
 /// Tapes whose calls are written into the log.
 pub(in crate::gateway) struct AuditedTapes {
     tapes: Arc<dyn TapeFactory>,
     log: AuditLog,
+    ends: Arc<Ends>,
 }
 
 impl AuditedTapes {
     pub(in crate::gateway) fn new(tapes: Arc<dyn TapeFactory>, log: AuditLog) -> Self {
-        Self { tapes, log }
+        let ends = Ends {
+            tapes: Arc::clone(&tapes),
+            waiting: Mutex::default(),
+        };
+        Self {
+            tapes,
+            log,
+            ends: Arc::new(ends),
+        }
     }
 }
 
@@ -38,12 +47,25 @@ impl Around for AuditedTapes {
     fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
         let mut course = Course::begin(self.log.clone(), &facts);
         match self.tapes.create(facts) {
-            Ok(tape) => Ok(Box::new(AuditedTape { tape, course })),
+            Ok(tape) => Ok(Box::new(AuditedTape {
+                tape,
+                course,
+                ends: Arc::clone(&self.ends),
+            })),
             Err(error) => {
-                course.failed(&error);
+                course.failed(&error, None);
                 course.end(&EngineWork::default(), Some("nothing can be recorded"));
                 Err(error)
             }
+        }
+    }
+
+    fn begun(&self) {
+        let told = |name: &RecordName| self.tapes.told(name);
+        let untold = self.tapes.untold();
+        if let Err(error) = untold.and_then(|calls| late::tell(calls, &self.log, told)) {
+            let error = format!("{error:#}");
+            tracing::error!(error, "calls that ended may not be in the audit log");
         }
     }
 }
@@ -51,6 +73,63 @@ impl Around for AuditedTapes {
 struct AuditedTape {
     tape: Box<dyn Tape>,
     course: Course,
+    ends: Arc<Ends>,
+}
+
+/// Ended recordings whose entries are on their way to the disk.
+struct Ends {
+    tapes: Arc<dyn TapeFactory>,
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+/// A recording whose entries are on their way.
+struct Waiting {
+    /// `None`: it is in no store.
+    name: Option<RecordName>,
+    receipt: Receipt,
+    since: Instant,
+}
+
+impl Ends {
+    /// Waits until the log has a call's end, and tells the store. Where the log's disk is too slow for that, the end of
+    /// another call does it, or the next start of a gateway: calls do not queue up for it.
+    fn tell(&self, name: Option<RecordName>, receipt: Receipt) {
+        let before = std::mem::take(&mut *self.waiting());
+        let mut is_slow = false;
+        for waiting in before {
+            let is_old = waiting.since.elapsed() >= PATIENCE;
+            is_slow |= !self.is_over(waiting, Duration::ZERO) && is_old;
+        }
+        let patience = if is_slow { Duration::ZERO } else { PATIENCE };
+        let since = Instant::now();
+        let last = Waiting {
+            name,
+            receipt,
+            since,
+        };
+        if !self.is_over(last, patience) {
+            tracing::error!("the audit log's disk is too slow: a call's end is not on it");
+        }
+    }
+
+    /// `false`: it is not known yet, and waits.
+    fn is_over(&self, mut waiting: Waiting, patience: Duration) -> bool {
+        let Some(told) = waiting.receipt.wait_for(patience) else {
+            self.waiting().push(waiting);
+            return false;
+        };
+        let told = told.map_err(Into::into);
+        let told = told.and_then(|_| waiting.name.map_or(Ok(()), |name| self.tapes.told(&name)));
+        if let Err(error) = told {
+            let error = format!("{error:#}");
+            tracing::error!(error, "the next start asks the audit log for this call");
+        }
+        true
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Tape for AuditedTape {
@@ -63,23 +142,37 @@ impl Tape for AuditedTape {
 
     fn event(&mut self, event: &Event) {
         self.tape.event(event);
-        self.course.event(event);
+        self.course.event(event, self.tape.name());
     }
 
+    fn name(&self) -> Option<&RecordName> {
+        self.tape.name()
+    }
+
+    /// When this returns the log has the call's end, unless its disk is too slow: see [`Ends::tell`].
     fn finish(
         self: Box<Self>,
         work: EngineWork,
         abnormal_end: Option<String>,
     ) -> anyhow::Result<PathBuf> {
-        let Self { tape, mut course } = *self;
+        let Self {
+            tape,
+            mut course,
+            ends,
+        } = *self;
         let why = abnormal_end.clone();
+        let name = tape.name().cloned();
         let outcome = tape.finish(work.clone(), abnormal_end);
         course.rest();
-        match &outcome {
+        let is_taken = match &outcome {
             Ok(file) => course.recorded(file),
-            Err(error) => course.failed(error),
+            Err(error) => course.failed(error, name.as_ref()),
+        };
+        let receipt = course.end(&work, why.as_deref());
+        // What the log did not take, the next start writes.
+        if is_taken {
+            ends.tell(name, receipt);
         }
-        course.end(&work, why.as_deref());
         outcome
     }
 }
@@ -116,9 +209,11 @@ impl Course {
         course
     }
 
-    /// What is lost is not counted: the log says how many entries are.
-    fn write(&mut self, record: Record) {
-        self.entries += u64::from(self.log.record(record.about(&self.call)));
+    /// What is lost is not counted: the log says how many entries are. Whether it is not lost.
+    fn write(&mut self, record: Record) -> bool {
+        let is_taken = self.log.record(record.about(&self.call));
+        self.entries += u64::from(is_taken);
+        is_taken
     }
 
     fn write_all(&mut self, records: Vec<Record>) {
@@ -137,7 +232,8 @@ impl Course {
         self.write_all(rest);
     }
 
-    fn event(&mut self, event: &Event) {
+    /// `name` is the recording's.
+    fn event(&mut self, event: &Event, name: Option<&RecordName>) {
         if self.stretches.add(event) {
             return;
         }
@@ -149,36 +245,30 @@ impl Course {
         }
         if let Event::DoneByHand { by, at, deed } = event {
             self.write(by_hand(by, *at, deed));
-        } else if let Some(record) = of_alert(event) {
+        } else if let Some(mut record) = of_alert(event) {
+            if let Some(name) = name {
+                record = record.with_name(RECORD, name.as_str());
+            }
             // Not counted among the call's own: alerts are raised after it too.
             self.log.record(record.about(&self.call));
         }
     }
 
     /// The files are read once more: what was written is what is vouched for.
-    fn recorded(&mut self, place: &Path) {
-        let mut record = Record::new(Action::CallRecorded);
-        for (part, file) in parts(place) {
-            let shown = file.file_name().unwrap_or_default().to_string_lossy();
-            record = record.with_name(part.name, &shown);
-            match sum(&file) {
-                Ok((sum, length)) => {
-                    record = record.with_name(part.sha256, sum).with(part.bytes, length);
-                }
-                Err(error) => {
-                    tracing::error!(file = %shown, %error, "cannot be read for the audit log");
-                }
-            }
+    fn recorded(&mut self, place: &Path) -> bool {
+        self.write(with_files(Record::new(Action::CallRecorded), place))
+    }
+
+    /// `name` is that of a recording that was begun.
+    fn failed(&mut self, error: &anyhow::Error, name: Option<&RecordName>) -> bool {
+        let mut record = Record::new(Action::RecordingFailed);
+        if let Some(name) = name {
+            record = record.with_name(RECORD, name.as_str());
         }
-        self.write(record);
+        self.write(record.with_words("reason", &format!("{error:#}")))
     }
 
-    fn failed(&mut self, error: &anyhow::Error) {
-        let record = Record::new(Action::RecordingFailed);
-        self.write(record.with_words("reason", &format!("{error:#}")));
-    }
-
-    fn end(&mut self, work: &EngineWork, abnormal_end: Option<&str>) {
+    fn end(&mut self, work: &EngineWork, abnormal_end: Option<&str>) -> Receipt {
         let mut record = Record::new(Action::CallEnded)
             .with("entries_before", self.entries)
             .with("windows", work.windows)
@@ -188,7 +278,7 @@ impl Course {
         if let Some(why) = abnormal_end {
             record = record.with_words("abnormal_end", why);
         }
-        self.write(record);
+        self.log.record_durably(record.about(&self.call))
     }
 }
 
@@ -285,62 +375,5 @@ fn of_recorder(event: &Event) -> Option<Record> {
             Some(at(Action::RecordingResumeFailed, when).with_words("reason", reason))
         }
         _ => None,
-    }
-}
-
-/// What an entry calls a file of a recording, its hash and its length.
-struct Part {
-    name: &'static str,
-    sha256: &'static str,
-    bytes: &'static str,
-}
-
-const RECORDING: Part = Part {
-    name: "recording",
-    sha256: "recording_sha256",
-    bytes: "recording_bytes",
-};
-const REPORT: Part = Part {
-    name: "report",
-    sha256: "report_sha256",
-    bytes: "report_bytes",
-};
-const TRANSCRIPT: Part = Part {
-    name: "transcript",
-    sha256: "transcript_sha256",
-    bytes: "transcript_bytes",
-};
-
-/// The files of a recording: those of a call's folder in the store, whose sealed files stay as they are when keys are
-/// rotated; or a WAV file and the report beside it.
-fn parts(place: &Path) -> Vec<(Part, PathBuf)> {
-    if place.is_dir() {
-        let file = |content| place.join(sealed_file_name(content));
-        vec![
-            (RECORDING, file(Content::Audio)),
-            (REPORT, file(Content::Report)),
-            (TRANSCRIPT, file(Content::Transcript)),
-        ]
-    } else {
-        let report = place.with_extension("json");
-        vec![(RECORDING, place.to_owned()), (REPORT, report)]
-    }
-}
-
-/// A file's hash and length.
-fn sum(file: &Path) -> std::io::Result<(Sha256Digest, u64)> {
-    let mut reader = BufReader::with_capacity(256 * 1024, File::open(file)?);
-    let mut sum = Sha256::new();
-    let mut block = vec![0; 256 * 1024];
-    let mut length = 0;
-    loop {
-        let read = reader.read(&mut block)?;
-        if read == 0 {
-            let found = (Sha256Digest(sum.finalize().into()), length);
-            // Its bytes may have been moved to the object store meanwhile; then what is left says what they were.
-            return Ok(digest_elsewhere(file).unwrap_or(found));
-        }
-        sum.update(&block[..read]);
-        length += read as u64;
     }
 }

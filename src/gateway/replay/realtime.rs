@@ -17,6 +17,7 @@ use crate::gateway::live::{Facts, Live, RecorderPlace};
 use crate::gateway::taping::Recorders;
 use crate::gateway::{Tape, TapeFactory, Transcriber};
 use crate::session::{Examination, RawFrame, Settings};
+use crate::store::vault::RecordName;
 use crate::telemetry::Event;
 
 /// Frames that wait for the call's task: a second of two legs.
@@ -186,6 +187,10 @@ impl Tape for KeptTape {
 
     fn event(&mut self, event: &Event) {
         self.recorder.event(event);
+    }
+
+    fn name(&self) -> Option<&RecordName> {
+        None
     }
 
     fn finish(

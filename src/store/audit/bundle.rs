@@ -236,7 +236,8 @@ pub struct Checked {
     pub is_complete: Option<bool>,
 }
 
-/// A call's end says how many entries came before it, so that none can be left out.
+/// A call's end says how many entries came before it, so that none can be left out. What the next start of a gateway
+/// wrote came after.
 fn is_complete(entries: &[Line]) -> Option<bool> {
     let count = |action| {
         entries
@@ -255,7 +256,7 @@ fn is_complete(entries: &[Line]) -> Option<bool> {
         .sum();
     let here = entries
         .iter()
-        .filter(|line| line.entry.action.is_of_the_call_itself())
+        .filter(|line| line.entry.action.is_of_the_call_itself() && !line.entry.is_late())
         .count();
     Some(usize::try_from(said) == Ok(here))
 }

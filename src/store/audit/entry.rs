@@ -229,6 +229,9 @@ impl fmt::Display for Actor {
     }
 }
 
+/// The detail of what is [`Record::written_late`].
+const LATE: &str = "late";
+
 /// A detail of an entry: never a spoken value, never a fraction (whose text is not one).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -365,6 +368,17 @@ impl Record {
         self
     }
 
+    /// The same, written by the next start of a gateway that died before it could.
+    #[must_use]
+    pub fn written_late(self) -> Self {
+        self.with(LATE, true)
+    }
+
+    /// Whether it is so.
+    pub fn is_late(&self) -> bool {
+        self.details.get(LATE) == Some(&Detail::Flag(true))
+    }
+
     /// The same with a name, hash or version.
     #[must_use]
     pub fn with_name(self, name: &'static str, text: impl fmt::Display) -> Self {
@@ -450,6 +464,11 @@ impl Entry {
     /// A detail that is a number.
     pub fn number(&self, name: &str) -> Option<i64> {
         self.details.get(name)?.number()
+    }
+
+    /// Whether the next start of a gateway wrote it, see [`Record::written_late`].
+    pub fn is_late(&self) -> bool {
+        self.details.get(LATE) == Some(&Detail::Flag(true))
     }
 
     /// When, if it is a time.

@@ -66,6 +66,43 @@ impl EntryFilter {
     }
 }
 
+/// Hands over the lines of the last segments, from the one in which this time falls: the whole log is not read for
+/// what is recent. What is not an entry is passed over. Stops when `each` returns false.
+pub fn entries_from(
+    folder: &Folder,
+    since: Timestamp,
+    mut each: impl FnMut(Line) -> bool,
+) -> Result<(), AuditError> {
+    let segments = folder.segments()?;
+    let mut first = segments.len();
+    let mut is_before = false;
+    while first > 0 && !is_before {
+        first -= 1;
+        is_before = first_entry(&segments[first])?
+            .and_then(|line| line.entry.timestamp())
+            .is_some_and(|time| time < since);
+    }
+    for segment in &segments[first..] {
+        let goes_on = lines_of(segment, |_, text, _| match Line::parse(text) {
+            Ok(line) => each(line),
+            Err(_) => true,
+        })?;
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn first_entry(segment: &Segment) -> Result<Option<Line>, AuditError> {
+    let mut first = None;
+    lines_of(segment, |_, text, _| {
+        first = Line::parse(text).ok();
+        false
+    })?;
+    Ok(first)
+}
+
 /// Hands over the wanted lines in order; what is not an entry is passed over (verification is
 /// [`super::verify_folder`]'s). Stops when `each` returns false.
 pub fn entries_of(

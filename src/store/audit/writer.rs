@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::time::Instant;
 
 use super::AuditError;
@@ -89,6 +89,7 @@ pub struct AuditLog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    files: Folder,
     queue: SyncSender<Message>,
     state: Arc<State>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -126,7 +127,7 @@ enum Message {
 
 /// Tells when an entry is on the disk.
 #[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<Result<u64, String>>);
+pub struct Receipt(pub(super) oneshot::Receiver<Result<u64, String>>);
 
 impl Receipt {
     /// The entry's number, once it is on the disk.
@@ -137,6 +138,22 @@ impl Receipt {
     /// The same for a thread that may block.
     pub fn wait(self) -> Result<u64, AuditError> {
         received(self.0.blocking_recv())
+    }
+
+    /// The same, for so long at most; `None`: it is not known yet.
+    pub fn wait_for(&mut self, patience: Duration) -> Option<Result<u64, AuditError>> {
+        let until = Instant::now() + patience;
+        loop {
+            match self.0.try_recv() {
+                Ok(answer) => return Some(received(Ok(answer))),
+                Err(TryRecvError::Closed) => {
+                    return Some(Err(AuditError::Closed("its thread has ended".into())));
+                }
+                Err(TryRecvError::Empty) if Instant::now() >= until => return None,
+                // It takes as long as the disk needs: milliseconds.
+                Err(TryRecvError::Empty) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 }
 
@@ -155,19 +172,20 @@ impl AuditLog {
         let folder = settings.files();
         folder.create()?;
         let lock = folder.lock()?;
-        let files = KeyFiles::new(&settings.keys);
+        let key_files = KeyFiles::new(&settings.keys);
         let is_new = folder.segments()?.is_empty() && folder.anchor()?.is_none();
-        let made_keys = is_new && files.are_absent();
+        let made_keys = is_new && key_files.are_absent();
         let keys = if made_keys {
-            files.generate()?
+            key_files.generate()?
         } else {
-            files.load()?
+            key_files.load()?
         };
         let ready = opening::prepare(&folder, &keys)?;
         let repaired = ready.repairs.len();
         let last_start = last_of(&folder, Action::GatewayStarted)?;
         let state = Arc::new(State::default());
         let (queue, messages) = sync_channel(settings.queue);
+        let files = folder.clone();
         let mut writer = Writer::new(settings, folder, keys, ready, Arc::clone(&state), lock);
         writer.begin()?;
         let thread = std::thread::Builder::new()
@@ -175,6 +193,7 @@ impl AuditLog {
             .spawn(move || writer.run(&messages))
             .map_err(|error| AuditError::Closed(error.to_string()))?;
         let log = Self(Arc::new(Shared {
+            files,
             queue,
             state,
             thread: Mutex::new(Some(thread)),
@@ -185,6 +204,11 @@ impl AuditLog {
             repaired,
             last_start,
         })
+    }
+
+    /// Its files, to be read.
+    pub fn files(&self) -> &Folder {
+        &self.0.files
     }
 
     /// Writes an entry soon. Never blocks; false if it is lost, which is counted and told.

@@ -79,12 +79,13 @@ impl Copy {
         progress: &mut impl FnMut(u64, u64),
     ) -> Result<u64, BackupError> {
         folders(&self.out)?;
-        if let Some((log, keys)) = &source.audit {
-            self.audit(log, keys)?;
-        }
         let under_way = self.calls(source.vault, progress)?;
         self.others(source.vault.path())?;
         self.database(&source.vault.path().join(DATABASE)).await?;
+        // Last: it knows of every call that was copied, or the call has a mark that it may not.
+        if let Some((log, keys)) = &source.audit {
+            self.audit(log, keys)?;
+        }
         Ok(under_way)
     }
 
@@ -146,6 +147,7 @@ impl Copy {
             format!("quarantine/{name}.json"),
             format!("revising/{name}"),
             format!("revising/{name}.committed"),
+            format!("untold/{name}"),
         ] {
             self.optional(vault.path(), &left)?;
         }
@@ -293,7 +295,7 @@ fn signing_key(source: &Source<'_>) -> Result<Option<SigningKey>, BackupError> {
 /// What is copied call by call; of one that began after its turn nothing is in the copy.
 fn is_of_a_call(path: &str) -> bool {
     match path.split('/').next() {
-        Some("calls" | "open" | "quarantine" | "revising" | "removing") => true,
+        Some("calls" | "open" | "untold" | "quarantine" | "revising" | "removing") => true,
         Some("keys") => path.matches('/').count() > 1,
         _ => false,
     }

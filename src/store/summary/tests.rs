@@ -115,6 +115,12 @@ fn calls_without_a_recording_count_as_not_listened_to() {
     summary.add_entry(&entry(
         Record::new(Action::RecordingFailed).with_name("reason", "disk"),
     ));
+    // It is in the store, and counted as a call.
+    summary.add_entry(&entry(
+        Record::new(Action::RecordingFailed)
+            .with_name("reason", "killed")
+            .written_late(),
+    ));
     summary.add_entry(&entry(Record::new(Action::Deleted).about("CA7")));
     summary.add_entry(&entry(Record::new(Action::SpanHidden).about("CA7")));
     assert_eq!(summary.not_recorded["refused: busy"], 3);

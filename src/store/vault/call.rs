@@ -84,7 +84,7 @@ impl Recording {
 }
 
 impl Vault {
-    /// Makes the folders of a call that nobody else has, and the mark that it is not closed.
+    /// Makes the folders of a call that nobody else has, and the mark that it is not closed, which has the call's id.
     fn claim(&self, call: &CallId) -> Result<RecordName, VaultError> {
         let mut number = 1;
         let name = loop {
@@ -104,7 +104,7 @@ impl Vault {
         };
         let keys = self.key_folder(&name);
         files::make_folder(&keys).map_err(files::failed("create the folder", &keys))?;
-        files::write_new(&self.mark(&name), b"")?;
+        files::write_new(&self.mark(&name), call.as_str().as_bytes())?;
         for tree in ["open", "calls", "keys"] {
             files::sync_folder(&self.path.join(tree))?;
         }
@@ -180,7 +180,7 @@ impl CallWriter {
             return Err(error);
         }
         told?;
-        vault.unmark(&name)?;
+        vault.mark_closed(&name)?;
         Ok(vault.folder(&name))
     }
 }
@@ -205,14 +205,7 @@ impl Vault {
         let (object, key) = self.new_object(name, Content::Closing)?;
         files::replace(&self.key_file(name, Content::Closing), &key)?;
         self.seal_document(name, object, &text)?;
-        self.unmark(name)?;
+        self.mark_closed(name)?;
         Ok(closing)
-    }
-
-    pub(super) fn unmark(&self, name: &RecordName) -> Result<(), VaultError> {
-        files::remove(&self.mark(name))?;
-        files::sync_folder(&self.path.join("open"))?;
-        self.tell_changed(name);
-        Ok(())
     }
 }

@@ -164,6 +164,7 @@ impl Vault {
             self.begun(name),
             self.committed(name),
             self.quarantine_file(name),
+            self.untold_mark(name),
         ] {
             files::remove(&mark)?;
         }

@@ -78,7 +78,7 @@ impl Vault {
         }
         if self.object_file(name, Content::Closing).exists() {
             let closing = self.closing(name)?;
-            self.unmark(name)?;
+            self.mark_closed(name)?;
             return Ok(Swept::Incomplete(closing));
         }
         let nothing = match self.open_header(name, Content::Audio) {
@@ -101,7 +101,7 @@ impl Vault {
                 .examine(|_| {})
                 .map_err(super::objects::sealed(file))?;
             if found == Standing::Whole {
-                self.unmark(name)?;
+                self.mark_closed(name)?;
                 return Ok(Swept::Complete);
             }
         }

@@ -17,6 +17,7 @@ mod kept;
 mod removal;
 mod revision;
 mod rotation;
+mod untold;
 
 const ZEROS: &str = "old AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const ONES: &str = "new AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use hushgate::egress::{CallFacts, EngineWork};
 use hushgate::gateway::{Tape, TapeFactory};
 use hushgate::session::CleanAudio;
+use hushgate::store::vault::RecordName;
 use hushgate::telemetry::Event;
 
 use super::sender::PACKET;
@@ -157,6 +158,10 @@ impl Tape for TimedTape {
 
     fn event(&mut self, event: &Event) {
         self.inner.event(event);
+    }
+
+    fn name(&self) -> Option<&RecordName> {
+        None
     }
 
     fn finish(

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::*;
 
 fn settings(folder: &Path) -> LogSettings {
@@ -263,4 +265,49 @@ fn a_checkpoint_comes_by_itself_after_a_while() {
     let asked = log.checkpoint().unwrap();
     assert_eq!(asked.sequence, 2);
     assert!(verified(&settings).is_whole(), "while it is written");
+}
+
+#[test]
+fn what_is_recent_is_read_from_the_last_segments_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = LogSettings {
+        segment_bytes: 2_000,
+        ..settings(folder.path())
+    };
+    let log = AuditLog::open(settings.clone()).unwrap().log;
+    for call in 0..40 {
+        let record = hidden(&format!("CA{call}"));
+        log.record_durably(record).wait().unwrap();
+    }
+    log.close();
+    let all = all(&settings);
+    let segments = settings.files().segments().unwrap();
+    assert!(segments.len() > 4);
+    for (index, line) in all.iter().enumerate() {
+        let since = line.entry.timestamp().unwrap();
+        let mut read = Vec::new();
+        entries_from(&settings.files(), since, |line| {
+            read.push(line);
+            true
+        })
+        .unwrap();
+        // Those before it in its segment come too, or in the one before where it is a segment's first.
+        assert_eq!(read, all[all.len() - read.len()..]);
+        assert!(read.contains(line));
+        let before = read.len() - (all.len() - index);
+        assert!(before < 20, "{before}");
+    }
+}
+
+#[test]
+fn a_receipt_is_waited_for_as_long_as_one_likes() {
+    let (reply, receipt) = oneshot::channel();
+    let mut receipt = Receipt(receipt);
+    assert!(receipt.wait_for(Duration::from_millis(5)).is_none());
+    reply.send(Ok(7)).unwrap();
+    assert_eq!(receipt.wait_for(Duration::ZERO).unwrap().unwrap(), 7);
+    // The log's thread died.
+    let (reply, receipt) = oneshot::channel::<Result<u64, String>>();
+    drop(reply);
+    assert!(Receipt(receipt).wait_for(Duration::ZERO).unwrap().is_err());
 }
