@@ -16,7 +16,7 @@ use crate::egress::Report;
 use crate::egress::report::{Gap, HiddenSpan, SpokenWord, Utterance};
 use crate::store::erasure::Stretch;
 use crate::store::sealed::Content;
-use crate::store::vault::{Blank, Erased, RecordName, Vault, VaultError};
+use crate::store::vault::{Blank, Erased, Permit, RecordName, Vault, VaultError};
 
 /// The rule that reports name for what was erased after the call.
 pub const RULE: &str = "erasure";
@@ -58,13 +58,14 @@ impl FromStr for CallTime {
 }
 
 /// Erases stretches of a call from its recording, transcript and report. `kind` is what they held, or `erased`;
-/// `reason` says why, without a value. See [`Vault::erase_segments`].
+/// `reason` says why, without a value; `permit` is asked last. See [`Vault::erase_segments_if`].
 pub fn erase(
     vault: &Vault,
     call: &RecordName,
     stretches: &[Stretch],
     kind: &str,
     reason: &str,
+    permit: Permit<'_>,
 ) -> Result<Erased, VaultError> {
     let vault = vault.opening_quarantined();
     let gaps = gaps(&vault, call)?;
@@ -74,9 +75,8 @@ pub fn erase(
         Err(VaultError::Shredded { .. }) => Vec::new(),
         Err(error) => return Err(error),
     };
-    vault.erase_segments(call, &blanks, &|content, text| {
-        rewritten(content, text, stretches, kind, reason)
-    })
+    let rewrite = |content, text: &[u8]| rewritten(content, text, stretches, kind, reason);
+    vault.erase_segments_if(call, &blanks, &rewrite, permit)
 }
 
 /// Where the recording is shorter than the call; a call without a report was not paused as far as is known.

@@ -54,7 +54,7 @@ pub use call::CallWriter;
 pub use quarantine::Quarantine;
 pub use record::{Closing, InvalidName, Record, RecordName, State, sealed_file_name};
 pub use removal::{Removed, RemovedPart};
-pub use revision::{Blank, Erased, Resealed, Rewrite};
+pub use revision::{Blank, Erased, Permit, Resealed, Rewrite};
 pub use rotation::{Rotation, Usage};
 pub use sweep::{Swept, SweptCall};
 pub use untold::Untold;
@@ -140,6 +140,14 @@ pub enum VaultError {
     UnderWay {
         /// The call.
         name: RecordName,
+    },
+    /// Somebody has it kept as it is.
+    #[error("the call {name} stays as it is: {reason}")]
+    NotPermitted {
+        /// The call.
+        name: RecordName,
+        /// Why.
+        reason: String,
     },
     /// It was locked away.
     #[error(

@@ -102,9 +102,12 @@ impl Custody {
             bail!("a hold upon everything; expected a call, agent, queue, number or time");
         }
         let _turn = self.turn();
-        let hold = self
-            .holds()
-            .place(scope, reason, &by.name, Timestamp::now())?;
+        let hold = {
+            // Whoever is erasing ends first, and asks again before the next: the second listener has no turn here.
+            let _unchanged = self.vault.keep_calls_unchanged()?;
+            self.holds()
+                .place(scope, reason, &by.name, Timestamp::now())?
+        };
         let mut record = Record::new(Action::HoldPlaced)
             .by(by.clone())
             .with_name("hold", &hold.id)

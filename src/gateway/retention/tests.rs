@@ -216,6 +216,23 @@ fn place_hold(scope: Scope) -> Order {
     }
 }
 
+/// Who erases without a turn of ours, such as the second listener, ends first.
+#[test]
+fn a_hold_waits_for_what_is_being_erased() {
+    let place = Place::new(Vec::new());
+    place.record("CA1", 1, "billing", "n");
+    let erasing = place.custody.vault.keep_calls_unchanged().unwrap();
+    let holds = || Holds::of(place.custody.vault.path()).in_force().unwrap();
+    std::thread::scope(|scope| {
+        let placing = scope.spawn(|| place.order("kim", place_hold(of_queue("billing"))));
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(holds().is_empty());
+        drop(erasing);
+        placing.join().unwrap().unwrap();
+    });
+    assert_eq!(holds().len(), 1);
+}
+
 #[test]
 fn what_is_due_goes_and_the_log_proves_it() {
     let place = Place::new(vec![

@@ -78,16 +78,11 @@ pub fn examine(
         if outcome.rounds > ERASURES {
             break;
         }
-        if remedy::may_be_held(vault, name)? {
-            tracing::warn!(
-                call = name.as_str(),
-                "a legal hold may be upon it: nothing is erased"
-            );
+        let is_erased = remedy::erase(vault, name, &findings.still, &mut *listener.tell)
+            .context("what is still heard could not be erased")?;
+        if !is_erased {
             break;
         }
-        let told = remedy::erase(vault, name, &findings.still)
-            .context("what is still heard could not be erased")?;
-        told.into_iter().for_each(&mut *listener.tell);
         if !has_report {
             for heard in &findings.still {
                 known.hide(heard.leg, heard.span(), &heard.kind);

@@ -1,6 +1,7 @@
 //! What is done about a recording in which something sensitive is still heard: what is heard is erased from recording,
 //! report and transcript, as any erasure is ([`crate::gateway::erasing`]).
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use super::judgement::StillHeard;
@@ -10,29 +11,50 @@ use crate::store::audit::{Action, Record};
 use crate::store::erasure::Stretch;
 use crate::store::retention::holds::Holds;
 use crate::store::sealed::Content;
-use crate::store::vault::{Erased, RecordName, Vault};
+use crate::store::vault::{Erased, RecordName, Vault, VaultError};
 
-/// Erases what is still heard, for good: kind by kind, as each is masked by its name. Gives an entry for each.
+/// Erases what is still heard, for good: kind by kind, as each is masked by its name; tells each. `false`: a legal hold
+/// may be upon the call, and what is left stays.
 pub(super) fn erase(
     vault: &Vault,
     name: &RecordName,
     still: &[StillHeard],
-) -> anyhow::Result<Vec<Record>> {
+    tell: &mut dyn FnMut(Record),
+) -> anyhow::Result<bool> {
     let mut by_kind: BTreeMap<&str, Vec<&StillHeard>> = BTreeMap::new();
     for heard in still {
         by_kind.entry(&heard.kind).or_default().push(heard);
     }
-    let mut told = Vec::new();
+    let unknown = Cell::new(None);
+    let permit = || match may_be_held(vault, name) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err("a legal hold may be upon it".to_owned()),
+        Err(error) => {
+            let told = format!("{error:#}");
+            unknown.set(Some(error));
+            Err(told)
+        }
+    };
     for (kind, heard) in by_kind {
         let stretches: Vec<Stretch> = heard
             .iter()
             .map(|heard| Stretch::new(Some(heard.leg), heard.span()))
             .collect();
         let reason = "still heard by the second listener";
-        let erased = erasing::erase(vault, name, &stretches, kind, reason)?;
-        told.push(record(name, kind, &stretches, &heard, &erased));
+        match erasing::erase(vault, name, &stretches, kind, reason, &permit) {
+            Ok(erased) => tell(record(name, kind, &stretches, &heard, &erased)),
+            Err(VaultError::NotPermitted { reason, .. }) => {
+                // It is tried again, as what cannot be read may be read later.
+                if let Some(error) = unknown.take() {
+                    return Err(error);
+                }
+                tracing::warn!(call = name.as_str(), reason, "nothing more is erased");
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(told)
+    Ok(true)
 }
 
 /// With the hashes of what was, so that no copy of it is put back, and of what is.
@@ -67,7 +89,7 @@ fn record(
 
 /// Whether a legal hold may be upon a call: then nothing of it is erased. Who took part in it is not asked, so that
 /// one upon an agent or a time counts.
-pub(super) fn may_be_held(vault: &Vault, name: &RecordName) -> anyhow::Result<bool> {
+fn may_be_held(vault: &Vault, name: &RecordName) -> anyhow::Result<bool> {
     let holds = Holds::of(vault.path()).in_force()?;
     Ok(holds.iter().any(|hold| {
         let call = hold.scope.call.as_deref();

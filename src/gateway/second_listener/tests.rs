@@ -11,6 +11,7 @@ use crate::gateway::retention::VaultCalls;
 use crate::policy::Policy;
 use crate::speech::{Transcript, Window, WindowId, Word};
 use crate::store::keys::{KeyId, LocalKeys, add_key};
+use crate::store::retention::holds::{Holds, Scope};
 use crate::store::sealed::Content;
 use crate::store::vault::VaultError;
 
@@ -224,6 +225,86 @@ fn what_cannot_be_erased_stays_locked_away() {
     }
     assert_eq!(told.first().unwrap(), "recording_quarantined");
     assert_eq!(told.last().unwrap(), "recording_listened_again");
+}
+
+fn hold(place: &Place) {
+    let held = Scope {
+        call: Some("CA1".into()),
+        ..Scope::default()
+    };
+    let holds = Holds::of(place.vault.path());
+    holds
+        .place(held, "case 1", "kim", jiff::Timestamp::now())
+        .unwrap();
+}
+
+#[test]
+fn a_legal_hold_keeps_what_is_still_heard_locked_away() {
+    let place = Place::new();
+    let name = place.record("CA1");
+    let before = place.customer(&name);
+    hold(&place);
+    let (outcome, told) = examined(&place, &name, &mut says("My card is 4111 1111 1111 1111"));
+    assert_eq!((outcome.verdict, outcome.rounds), (Verdict::Quarantined, 1));
+    assert!(!told.contains(&"recording_redacted_again".to_owned()));
+    assert!(place.vault.quarantined(&name).unwrap().is_some());
+    let kept = Place {
+        vault: place.vault.opening_quarantined(),
+        _folder: place._folder,
+    };
+    assert!(kept.customer(&name) == before);
+}
+
+/// One that comes while something is erased counts for what comes after it.
+#[test]
+fn a_legal_hold_that_comes_meanwhile_keeps_what_is_left() {
+    let place = Place::new();
+    let name = place.record("CA1");
+    let mut told = Vec::new();
+    let mut listener = Listener {
+        recogniser: &mut says(
+            "My card is 4111 1111 1111 1111 and my social security number is 219 09 9999",
+        ),
+        model_sha256: "scripted",
+        policy: &Policy::default(),
+        waits: &mut || true,
+        tell: &mut |record| {
+            if record.action == Action::RecordingRedactedAgain {
+                hold(&place);
+            }
+            told.push(record.action);
+        },
+    };
+    let outcome = examine(&place.vault, &name, &mut listener)
+        .unwrap()
+        .unwrap();
+    assert_eq!(outcome.kinds(), ["pan", "ssn"]);
+    let erased = told
+        .iter()
+        .filter(|action| **action == Action::RecordingRedactedAgain);
+    assert_eq!(erased.count(), 1);
+    assert_eq!(outcome.verdict, Verdict::Quarantined);
+    assert!(place.vault.quarantined(&name).unwrap().is_some());
+}
+
+/// What cannot be known is no hold: it is tried again, and not taken as heard.
+#[test]
+fn holds_that_cannot_be_read_end_nothing() {
+    let place = Place::new();
+    let name = place.record("CA1");
+    let folder = place.vault.path().join("holds");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("hold-abcdefghij.json"), "{").unwrap();
+    let mut listener = Listener {
+        recogniser: &mut says("My card is 4111 1111 1111 1111"),
+        model_sha256: "scripted",
+        policy: &Policy::default(),
+        waits: &mut || true,
+        tell: &mut |_| {},
+    };
+    assert!(examine(&place.vault, &name, &mut listener).is_err());
+    assert_eq!(outcome_of(&place.vault, &name).unwrap(), None);
+    assert!(place.vault.quarantined(&name).unwrap().is_some());
 }
 
 /// Makes recognisers that say a text.

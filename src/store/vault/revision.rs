@@ -65,6 +65,9 @@ pub struct Resealed {
 /// What becomes of a document; `Err` says why it cannot be.
 pub type Rewrite<'a> = &'a dyn Fn(Content, &[u8]) -> Result<Zeroizing<Vec<u8>>, String>;
 
+/// Whether a call may be changed, asked once nobody else can change any; `Err` says why not.
+pub type Permit<'a> = &'a dyn Fn() -> Result<(), String>;
+
 /// Documents that may tell of what was said.
 const DOCUMENTS: [Content; 2] = [Content::Transcript, Content::Report];
 /// All that is sealed anew.
@@ -86,8 +89,23 @@ impl Vault {
         blanks: &[Blank],
         rewrite: Rewrite<'_>,
     ) -> Result<Erased, VaultError> {
+        self.erase_segments_if(name, blanks, rewrite, &|| Ok(()))
+    }
+
+    /// The same, if it may be: who places a hold does so where [`Vault::keep_calls_unchanged`] keeps others out.
+    pub fn erase_segments_if(
+        &self,
+        name: &RecordName,
+        blanks: &[Blank],
+        rewrite: Rewrite<'_>,
+        permit: Permit<'_>,
+    ) -> Result<Erased, VaultError> {
         self.check_format()?;
         let (_changes, opened) = self.lock_opened(name)?;
+        permit().map_err(|reason| VaultError::NotPermitted {
+            name: name.clone(),
+            reason,
+        })?;
         files::make_folders(&self.path.join("revising"))?;
         files::write_new(&self.begun(name), b"")?;
         files::sync_folder(&self.path.join("revising"))?;

@@ -245,6 +245,57 @@ fn what_is_under_way_gone_or_altered_is_not_erased_in() {
     assert_eq!(vault.record(&name("CA3")).unwrap().state, State::Incomplete);
 }
 
+/// A permission is asked where nobody else can change anything, and its refusal leaves nothing.
+#[test]
+fn what_is_not_permitted_any_more_is_not_erased() {
+    let folder = TempDir::new().unwrap();
+    let vault = vault(&folder, ONES);
+    let call = record(&vault.begin_recording().unwrap(), "CA1", SAMPLES);
+    let blanks = [blank(None, 0, SAMPLES)];
+    // Locks are made when they are taken first.
+    drop(vault.keep_unchanged().unwrap());
+    let before = files(vault.path());
+    let held = vault.erase_segments_if(&call, &blanks, &rewritten, &|| {
+        let lock = fs::File::open(vault.path().join("changes.lock")).unwrap();
+        assert!(matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)));
+        Err("a hold".into())
+    });
+    assert_eq!(
+        held.unwrap_err().to_string(),
+        "the call CA1 stays as it is: a hold"
+    );
+    assert!(files(vault.path()) == before);
+
+    let (asked, placed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let mut holder = None;
+        let permit = || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        let holder = &std::sync::Mutex::new(&mut holder);
+        let rewrite = |content, text: &[u8]| {
+            let mut holder = holder.lock().unwrap();
+            holder.get_or_insert_with(|| {
+                scope.spawn(|| {
+                    let _unchanged = vault.keep_calls_unchanged().unwrap();
+                    // What was begun is over.
+                    assert_eq!(samples(&vault, &call), expected(&blanks));
+                    placed.fetch_add(1, Ordering::SeqCst);
+                })
+            });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert_eq!(placed.load(Ordering::SeqCst), 0);
+            rewritten(content, text)
+        };
+        vault
+            .erase_segments_if(&call, &blanks, &rewrite, &permit)
+            .unwrap();
+    });
+    assert_eq!(asked.into_inner(), 1);
+    assert_eq!(placed.into_inner(), 1);
+}
+
 #[test]
 fn readers_see_one_revision_or_the_other_while_they_change() {
     let folder = TempDir::new().unwrap();
