@@ -186,9 +186,10 @@ struct Queue {
 /// A recording that is not complete.
 struct Open {
     stage: Stage,
+    /// The call's slot, kept until the disk has let go of it, so that hanging disks cannot pile up threads. Free before
+    /// the call is told that it is over.
+    permit: OwnedSemaphorePermit,
     done: oneshot::Sender<anyhow::Result<PathBuf>>,
-    /// The call's slot, kept until the disk has let go of it, so that hanging disks cannot pile up threads.
-    _permit: OwnedSemaphorePermit,
 }
 
 enum Stage {
@@ -213,7 +214,7 @@ impl Taping {
             tape: Mutex::new(Some(Open {
                 stage: Stage::Begins(tapes, Box::new(facts)),
                 done: told,
-                _permit: permit,
+                permit,
             })),
             failure: OnceLock::new(),
             span: Span::current(),
@@ -324,9 +325,10 @@ impl Recording {
                 Ok(begun) => *stage = Stage::Runs(begun),
                 Err(error) => {
                     self.fail(&format!("{error:#}"));
-                    if let Some(open) = tape.take() {
+                    if let Some(Open { done, permit, .. }) = tape.take() {
+                        drop(permit);
                         // The call may be gone.
-                        let _ = open.done.send(Err(error));
+                        let _ = done.send(Err(error));
                     }
                 }
             }
@@ -371,11 +373,14 @@ impl Recording {
         if let Some(Open {
             stage: Stage::Runs(running),
             done,
-            _permit,
+            permit,
         }) = tape.take()
         {
+            let outcome = running.finish(work, abnormal_end);
+            // Who is told that a call is over finds room for another.
+            drop(permit);
             // The call may be gone; what is recorded is complete all the same.
-            let _ = done.send(running.finish(work, abnormal_end));
+            let _ = done.send(outcome);
         }
     }
 }
