@@ -46,7 +46,8 @@ const TRIES: u32 = 5;
 /// Something to keep or to tell.
 #[derive(Debug)]
 enum Told {
-    Alert(Box<Alert>),
+    /// An alert, and the call's id as its platform gave it.
+    Alert(Box<Alert>, String),
     Quarantined {
         call: RecordName,
         at: Timestamp,
@@ -197,7 +198,7 @@ impl Keeping {
 
     async fn keep(&self, told: &Told) -> Result<(), DatabaseError> {
         match told {
-            Told::Alert(alert) => self.alert(alert).await,
+            Told::Alert(alert, call_id) => self.alert(alert, Some(call_id)).await,
             Told::Quarantined { call, at } => self.quarantined(call, *at).await,
             Told::Other {
                 topic,
@@ -213,9 +214,12 @@ impl Keeping {
         }
     }
 
-    async fn alert(&self, alert: &Alert) -> Result<(), DatabaseError> {
+    async fn alert(&self, alert: &Alert, call_id: Option<&str>) -> Result<(), DatabaseError> {
         self.alerts.add(alert).await?;
-        let data = serde_json::to_value(alert).unwrap_or(Value::Null);
+        let mut data = serde_json::to_value(alert).unwrap_or(Value::Null);
+        if let (Some(data), Some(call_id)) = (data.as_object_mut(), call_id) {
+            data.insert("call_id".into(), call_id.into());
+        }
         let kind = "hushgate.alert.raised.v1";
         let event = CloudEvent::about_call(alert.id.clone(), kind, &alert.call, alert.raised, data);
         let wants = |webhook: &Webhook| wants_alert(webhook, alert);
@@ -236,7 +240,7 @@ impl Keeping {
                 && rule.applies(queue.as_deref(), site.as_deref())
         });
         for (number, rule) in rules.enumerate() {
-            self.alert(&Alert {
+            let alert = Alert {
                 id: format!("{tag}-{}", number + 1),
                 raised: at,
                 call: call.as_str().to_owned(),
@@ -250,8 +254,8 @@ impl Keeping {
                 queue: queue.clone(),
                 agent: agent.clone(),
                 answer: None,
-            })
-            .await?;
+            };
+            self.alert(&alert, None).await?;
         }
         let data = json!({ "call": call.as_str(), "queue": queue, "site": site, "agent": agent });
         let kind = "hushgate.recording.quarantined.v1";
@@ -289,8 +293,10 @@ impl Around for AlertedTapes {
     }
 
     fn begin_tape(&self, facts: CallFacts) -> anyhow::Result<Box<dyn Tape>> {
-        let course = Course::begin(Arc::clone(&self.alerting), &facts);
-        let tape = self.tapes.create(facts)?;
+        let tape = self.tapes.create(facts.clone());
+        let name = tape.as_ref().ok().and_then(|tape| tape.name());
+        let course = Course::begin(Arc::clone(&self.alerting), &facts, name);
+        let tape = tape?;
         Ok(Box::new(AlertedTape { tape, course }))
     }
 }
@@ -332,7 +338,10 @@ impl Tape for AlertedTape {
 /// What is told of one call.
 struct Course {
     alerting: Arc<Alerting>,
+    /// The recording's name, by which all of this is found and forgotten with the recording; else as `call_id`.
     call: String,
+    /// The call's id as its platform gave it.
+    call_id: String,
     particulars: Particulars,
     began: Timestamp,
     /// Ids begin so.
@@ -347,10 +356,12 @@ struct Course {
 }
 
 impl Course {
-    fn begin(alerting: Arc<Alerting>, facts: &CallFacts) -> Self {
+    fn begin(alerting: Arc<Alerting>, facts: &CallFacts, name: Option<&RecordName>) -> Self {
+        let call_id = facts.call.as_str().to_owned();
         let mut course = Self {
             alerting,
-            call: facts.call.as_str().to_owned(),
+            call: name.map_or_else(|| call_id.clone(), RecordName::to_string),
+            call_id,
             particulars: facts.particulars.clone(),
             began: Timestamp::now(),
             // Without randomness ids are those of the call; nothing else begins so.
@@ -376,6 +387,7 @@ impl Course {
         };
         let mut data = json!({
             "call": self.call,
+            "call_id": self.call_id,
             "queue": place.queue,
             "site": place.site,
             "agent": text(&self.particulars.agent),
@@ -402,7 +414,8 @@ impl Course {
                 self.worst = self.worst.max(Some(*severity));
                 let now = Timestamp::now();
                 if let Some(alert) = Alert::raised(event, &self.call, &self.particulars, now) {
-                    self.alerting.tell(Told::Alert(Box::new(alert)));
+                    let call_id = self.call_id.clone();
+                    self.alerting.tell(Told::Alert(Box::new(alert), call_id));
                 }
             }
             Event::Hidden { span, .. } => self.hidden = self.hidden + span.length(),
@@ -454,3 +467,6 @@ impl Course {
 fn seconds(time: MediaTime) -> f64 {
     (time.seconds() * 1e3).round() / 1e3
 }
+
+#[cfg(test)]
+mod tests;

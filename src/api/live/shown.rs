@@ -180,7 +180,12 @@ pub(super) fn event(
             Happening::Filled(told) => span(told, form),
             Happening::Said(said) => words(said, view).unwrap_or_default(),
             Happening::Levels(peaks) => levels(facts, peaks),
-            Happening::Alert(alert) => alert.as_ref().clone(),
+            Happening::Alert(alert) => {
+                let mut data = alert.as_ref().clone();
+                // Its call is found among those under way, by the name that follows.
+                data["live"] = true.into();
+                data
+            }
             Happening::Marked(marked) => {
                 let mut data = mark(marked);
                 data["at_s"] = data["at"].take();
