@@ -1,4 +1,4 @@
-//! A call of two hours needs no more memory than one of two minutes.
+//! A call of two hours needs no more memory than one of two minutes, nor does erasing in its recording.
 //!
 //! A program of its own, as it counts every byte that is allocated: resident memory is known to a megabyte at best,
 //! and a byte for each packet would be less than that. The call is a sample call again and again, with silence after
@@ -9,7 +9,7 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they need")]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hushgate::audio::wav_file::WavFile;
 use hushgate::audio::{MediaTime, SampleIndex, SampleRate, Span};
@@ -18,6 +18,8 @@ use hushgate::egress::{CallFacts, EngineWork, Recorder};
 use hushgate::policy::Policy;
 use hushgate::session::{Examination, Output, RawFrame, Session, Settings};
 use hushgate::speech::{Transcript, Window, Word};
+use hushgate::store::keys::LocalKeys;
+use hushgate::store::vault::{Blank, RecordName, Vault};
 use hushgate::telemetry::FailureCause;
 use peak_alloc::PeakAlloc;
 
@@ -156,9 +158,12 @@ fn peaks(call: &mut Call, recorder: &mut Option<Recorder>, before: usize) -> (us
     (at_first, at_first.max(peak_after(118)))
 }
 
-/// One test for both: what runs beside it would be counted too.
+/// One test at a time: what runs beside it would be counted too.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_call_of_two_hours_needs_no_more_memory_than_one_of_two_minutes() {
+    let _turn = TURN.lock();
     let folder = tempfile::tempdir().unwrap();
     let before = MEMORY.current_usage();
     let mut call = Call::new();
@@ -187,4 +192,68 @@ fn a_call_of_two_hours_needs_no_more_memory_than_one_of_two_minutes() {
     let (minutes, hours) = peaks(&mut Call::new(), &mut None, before);
     println!("held alone: {minutes} bytes in two minutes, {hours} in two hours");
     assert!(hours <= minutes + SLACK, "{minutes}, then {hours}");
+}
+
+/// What erasing a stretch needs: some chunks, whatever the length of the recording.
+const ERASING: usize = 256 * 1024;
+
+/// Records so many minutes of silence.
+fn stored(vault: &Vault, minutes: u64) -> RecordName {
+    let recording = vault.begin_recording().unwrap();
+    let call = CallId::new(&format!("long{minutes}")).unwrap();
+    let mut writer = recording.begin(&call, RATE, LEGS.len()).unwrap();
+    let mut session = Session::new(Settings {
+        legs: LEGS,
+        rate: RATE,
+        hold: MediaTime::from_millis(6_000),
+        policy: Arc::new(Policy::default()),
+        examination: Examination::Everything,
+    });
+    for packet in 0..minutes * PACKETS_PER_MINUTE {
+        for leg in LEGS {
+            session.handle_audio(RawFrame {
+                leg: *leg,
+                at: SampleIndex(packet * PACKET as u64),
+                samples: Sensitive::new(vec![0; PACKET]),
+            });
+        }
+        while let Some(output) = session.poll_output() {
+            match output {
+                Output::Release(audio) => writer.write(&audio).unwrap(),
+                Output::Transcribe(window) => {
+                    let nothing = Ok(Transcript::default());
+                    session.handle_transcript(window.id, nothing);
+                }
+                Output::Event(_) | Output::Ended => {}
+            }
+        }
+    }
+    let name = writer.name().clone();
+    writer.finish(b"{}", b"[]").unwrap();
+    name
+}
+
+#[test]
+fn erasing_a_stretch_of_a_call_of_two_hours_needs_no_more_memory_than_of_two_minutes() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let key = "test AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let keys = Arc::new(LocalKeys::from_text(key, "the test").unwrap());
+    let vault = Vault::new(folder.path().join("store"), keys);
+    let peak = |minutes| {
+        let name = stored(&vault, minutes);
+        let before = MEMORY.current_usage();
+        MEMORY.reset_peak_usage();
+        let blank = Blank {
+            channel: Some(1),
+            frames: 8_000..800_000,
+        };
+        let rewrite = |_, text: &[u8]| Ok(text.to_vec().into());
+        vault.erase_segments(&name, &[blank], &rewrite).unwrap();
+        MEMORY.peak_usage() - before
+    };
+    let (minutes, hours) = (peak(2), peak(120));
+    println!("erased: {minutes} bytes in two minutes, {hours} in two hours");
+    assert!(hours <= minutes + SLACK, "{minutes}, then {hours}");
+    assert!(hours < ERASING, "{hours}");
 }
