@@ -295,6 +295,8 @@ fn transcripts_are_masked_by_role() {
     let reader = token(Role::Service, &[Permission::ReadTranscript]);
     assert_eq!(view_of(&reader, theirs), View::Masked);
     assert_eq!(View::Masked.of("[cvv", []).unwrap().text, "[hidden]");
+    let harmless = "in 2026, 3 times";
+    assert_eq!(View::Masked.of(harmless, []).unwrap().text, harmless);
 }
 
 #[test]

@@ -411,11 +411,9 @@ impl Vault {
                     content,
                     cause,
                 })?;
-                deleted += 1;
-            }
-            // Somebody may have been fetching it when its key was destroyed.
-            if !is_needed {
+                // Somebody may have been fetching it when its key was destroyed.
                 files::remove(&self.fetched_file(&object))?;
+                deleted += 1;
             }
             self.step()?;
             files::remove(&folder.join(&mark))?;

@@ -156,9 +156,12 @@ impl Vault {
         name: &RecordName,
         content: Content,
     ) -> Result<SealedReader<File>, VaultError> {
-        if matches!(content, Content::Audio | Content::Transcript) {
-            self.check_free(name)?;
-        }
+        let may_be_locked_away = matches!(content, Content::Audio | Content::Transcript);
+        let check = || match may_be_locked_away {
+            true => self.check_free(name),
+            false => Ok(()),
+        };
+        check()?;
         let opened = self.open_sealed(name, content)?;
         // It may have been locked away while it was fetched.
         check()?;
